@@ -1,0 +1,151 @@
+// One set of verbs over the three digests, and HMAC (RFC 2104) over any of them.
+//
+// The digest is chosen by a number at run time, through a switch: a device may be told MD5 for one package and SHA-256
+// for the next. Whoever needs only one digest calls that file, and the others are left out of the module.
+
+import { copy, fill } from "../bytes/text";
+import { BLOCK, Block, blockPtr } from "./block";
+import { MD5_LENGTH, Md5, md5Final, md5Init, md5Update } from "./md5";
+import { SHA1_LENGTH, Sha1, sha1Final, sha1Init, sha1Update } from "./sha1";
+import { SHA256_LENGTH, Sha256, sha256Final, sha256Init, sha256Update } from "./sha256";
+
+/** The digests Alink uses. */
+export const enum Digest {
+  Md5 = 0,
+  Sha1 = 1,
+  Sha256 = 2,
+}
+
+/** Bytes in the longest digest. */
+export const DIGEST_MAX: u32 = SHA256_LENGTH;
+
+/** Room for a running digest of any kind: the conventions of block.ts hold. It does not know its kind: every call names it. */
+@unmanaged
+export class DigestContext extends Block {
+  /** Thirty-two bytes of state. */
+  state: u64 = 0;
+  state1: u64 = 0;
+  state2: u64 = 0;
+  state3: u64 = 0;
+}
+
+/** Bytes in a digest: 16, 20 or 32. */
+export function digestLength(kind: Digest): u32 {
+  switch (kind) {
+    case Digest.Md5:
+      return MD5_LENGTH;
+    case Digest.Sha1:
+      return SHA1_LENGTH;
+    default:
+      return SHA256_LENGTH;
+  }
+}
+
+/** Begin a message. */
+export function digestInit(kind: Digest, ctx: DigestContext): void {
+  switch (kind) {
+    case Digest.Md5:
+      md5Init(changetype<Md5>(ctx));
+      return;
+    case Digest.Sha1:
+      sha1Init(changetype<Sha1>(ctx));
+      return;
+    default:
+      sha256Init(changetype<Sha256>(ctx));
+  }
+}
+
+/** Absorb `len` bytes, read only during the call. */
+export function digestUpdate(kind: Digest, ctx: DigestContext, ptr: usize, len: usize): void {
+  switch (kind) {
+    case Digest.Md5:
+      md5Update(changetype<Md5>(ctx), ptr, len);
+      return;
+    case Digest.Sha1:
+      sha1Update(changetype<Sha1>(ctx), ptr, len);
+      return;
+    default:
+      sha256Update(changetype<Sha256>(ctx), ptr, len);
+  }
+}
+
+/** Write digestLength(kind) bytes to `out`, which may lie anywhere outside the context, and wipe the context. */
+export function digestFinal(kind: Digest, ctx: DigestContext, out: usize): void {
+  switch (kind) {
+    case Digest.Md5:
+      md5Final(changetype<Md5>(ctx), out);
+      return;
+    case Digest.Sha1:
+      sha1Final(changetype<Sha1>(ctx), out);
+      return;
+    default:
+      sha256Final(changetype<Sha256>(ctx), out);
+  }
+}
+
+/**
+ * A running HMAC. A byte copy taken right after hmacInit authenticates another message under the same key without the
+ * key; it is as secret as the key.
+ */
+@unmanaged
+@final
+export class Hmac extends DigestContext {
+  /** The state after the key's outer block, 32 bytes; while hmacInit runs, a key longer than a block, hashed. */
+  outer: u64 = 0;
+  outer1: u64 = 0;
+  outer2: u64 = 0;
+  outer3: u64 = 0;
+  kind: Digest = 0;
+}
+
+const STATE: usize = offsetof<DigestContext>("state");
+const OUTER: usize = offsetof<Hmac>("outer");
+
+/** RFC 2104 §2: opad, and what turns a byte of key XOR opad into key XOR ipad, eight bytes wide. */
+const OPAD: u64 = 0x5c5c5c5c5c5c5c5c;
+const OPAD_TO_IPAD: u64 = 0x6a6a6a6a6a6a6a6a;
+
+function xorBlock(block: usize, mask: u64): void {
+  for (const end = block + BLOCK; block < end; block += 8) store<u64>(block, load<u64>(block) ^ mask);
+}
+
+/** Begin a message under a key of any length. The key is not needed after the call. */
+export function hmacInit(ctx: Hmac, kind: Digest, key: usize, keyLen: usize): void {
+  const block = blockPtr(ctx);
+  const outer = changetype<usize>(ctx) + OUTER;
+  if (keyLen > BLOCK) {
+    digestInit(kind, ctx);
+    digestUpdate(kind, ctx, key, keyLen);
+    digestFinal(kind, ctx, outer);
+    key = outer;
+    keyLen = digestLength(kind);
+  }
+  ctx.kind = kind;
+  copy(block, key, keyLen);
+  fill(block + keyLen, 0, BLOCK - keyLen);
+  // The key stays in the block for both pads: absorbing a whole block from there reads it and stores nothing.
+  xorBlock(block, OPAD);
+  digestInit(kind, ctx);
+  digestUpdate(kind, ctx, block, BLOCK);
+  copy(outer, changetype<usize>(ctx) + STATE, DIGEST_MAX);
+  xorBlock(block, OPAD_TO_IPAD);
+  digestInit(kind, ctx);
+  digestUpdate(kind, ctx, block, BLOCK);
+  fill(block, 0, BLOCK);
+}
+
+/** Absorb `len` bytes, read only during the call. */
+export function hmacUpdate(ctx: Hmac, ptr: usize, len: usize): void {
+  digestUpdate(ctx.kind, ctx, ptr, len);
+}
+
+/** Write digestLength(kind) bytes to `out`, which may lie anywhere outside the context, and wipe the context. */
+export function hmacFinal(ctx: Hmac, out: usize): void {
+  const kind = ctx.kind;
+  digestFinal(kind, ctx, out);
+  copy(changetype<usize>(ctx) + STATE, changetype<usize>(ctx) + OUTER, DIGEST_MAX);
+  ctx.length = BLOCK;
+  digestUpdate(kind, ctx, out, digestLength(kind));
+  digestFinal(kind, ctx, out);
+  fill(changetype<usize>(ctx), 0, offsetof<Hmac>());
+}
