@@ -1,0 +1,19 @@
+/** What the agent itself has to remember between two calls. */
+@unmanaged
+@final
+export class AgentState {
+  now: u32 = 0;
+  /** The entropy is there. */
+  seeded: bool = false;
+  /** The state region was read, or there is none. */
+  loaded: bool = false;
+  loading: bool = false;
+  /** The MQTT link went down and the application was not told yet. */
+  lost: bool = false;
+  /** Dials so far. */
+  attempt: u32 = 0;
+  /** Faults of the MQTT channel at the moment its link went down. */
+  fault: i32 = 0;
+  detail: i32 = 0;
+  retry: i32 = 0;
+}

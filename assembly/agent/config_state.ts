@@ -1,0 +1,25 @@
+/** What the configuration sets beside texts, identity and flash. */
+@unmanaged
+@final
+export class Config {
+  /** A document was read. */
+  present: bool = false;
+  /** It is complete and the agent was put together from it. */
+  assembled: bool = false;
+  keepAlive: u32 = 0;
+  cleanSession: bool = false;
+  plainMqtt: bool = false;
+  plainHttp: bool = false;
+  /** Length of the MQTT channel's peer, bytes. */
+  peerLength: u32 = 0;
+  /** A member of which the value comes next, and of which list a number is. */
+  member: i32 = 0;
+  /** Inside "flash". */
+  inFlash: bool = false;
+  /** Numbers of the present list so far. */
+  index: u32 = 0;
+  fault: i32 = 0;
+}
+
+/** For numbers and short words. */
+export const CONFIG_SCRATCH: u32 = 24;

@@ -1,0 +1,244 @@
+/**
+ * What the application hands over. A post is checked in slices (it must be one JSON object, or the envelope around it
+ * would not be JSON either) and then written into the transmit window; until then the in-window is taken.
+ */
+import { Code, Event, IN_WINDOW, Post } from "../abi";
+import { ALINK, DOWNLINK, EVENTS, IDENTITY, IN, IN_READER, INBOX, REPLY_TABLE, SESSION } from "../arena";
+import { move, S } from "../bytes/text";
+import { putBytes, putByte, putDecimal, putSigned, putText, Writer, writerDone, writerInit } from "../bytes/writer";
+import { JsonToken, jsonFinish, jsonInit, jsonNext } from "../codec/json";
+import { jsonEscape } from "../codec/json_escape";
+import { largestBody, Message, nextMessage, pendingAdd, pendingRoom, send } from "../protocol/alink";
+import { eventBegin, eventEnd } from "../protocol/events";
+import {
+  publishBegin,
+  publishEnd,
+  publishId,
+  sessionLargest,
+  sessionStart,
+  sessionStop,
+  sessionSubscribe,
+} from "../protocol/mqtt_session";
+import { Topic, topicOf } from "../protocol/topics";
+import { REPLIES, REPLY, REPLY_ID } from "./inbox_state";
+
+/** Kind of a post that is an answer. */
+const POST_REPLY: i32 = 100;
+/** Bytes checked in one step. */
+const SLICE: u32 = 128;
+
+/** Whether the application may write into the in-window. */
+export function inboxFree(): bool {
+  return INBOX.kind == 0;
+}
+
+function fault(code: i32, detail: i32): i32 {
+  INBOX.fault = code;
+  INBOX.detail = detail;
+  return code;
+}
+
+export function post(kind: i32, length: i32): i32 {
+  INBOX.fault = 0;
+  INBOX.detail = 0;
+  if (kind == Post.Disconnect || kind == Post.Connect) {
+    if (length != 0) return fault(Code.BadArgument, 0);
+    if (kind == Post.Disconnect) sessionStop(SESSION);
+    else sessionStart(SESSION);
+    return Code.Ok;
+  }
+  if (!inboxFree()) return fault(Code.Busy, 0);
+  if (length < 1 || length > IN_WINDOW) return fault(Code.BadArgument, IN_WINDOW);
+  switch (kind) {
+    case Post.Property: {
+      const m = nextMessage(ALINK, Topic.PropertyPost);
+      m.bodyLength = length;
+      const most = largestBody(ALINK, m);
+      if (length > most) return fault(Code.TooLarge, most);
+      return take(kind, length, m.id);
+    }
+    case Post.Publish: {
+      const topic = topicLength(length);
+      if (topic <= 0 || topicOf(IDENTITY, IN, topic) != Topic.Application) return fault(Code.BadArgument, 0);
+      if (<u32>length - 1 > sessionLargest(SESSION)) return fault(Code.TooLarge, <i32>sessionLargest(SESSION));
+      take(kind, length, 0);
+      return Code.Ok;
+    }
+    case Post.Subscribe:
+    case Post.Unsubscribe: {
+      const result = sessionSubscribe(SESSION, IN, length, kind == Post.Subscribe);
+      return result < 0 ? fault(result, 0) : result;
+    }
+    default:
+      return fault(Code.BadArgument, 0);
+  }
+}
+
+function take(kind: i32, length: u32, id: u32): i32 {
+  INBOX.kind = kind;
+  INBOX.length = length;
+  INBOX.checked = 0;
+  INBOX.id = id;
+  jsonInit(IN_READER);
+  return <i32>id;
+}
+
+/** Bytes before the zero byte that ends the topic; -1 = there is none. */
+function topicLength(length: u32): i32 {
+  for (let i: u32 = 0; i < length; i++) if (load<u8>(IN + i) == 0) return <i32>i;
+  return -1;
+}
+
+function replyEntry(index: u32): usize {
+  return REPLY_TABLE + index * REPLY;
+}
+
+/** Keep the id of the downlink request that was read last, until the application answers. */
+export function awaitReply(): bool {
+  // oldest first: a further request takes the place of the oldest one
+  move(REPLY_TABLE, REPLY_TABLE + REPLY, (REPLIES - 1) * REPLY);
+  const at = replyEntry(REPLIES - 1);
+  const length = putRequestId(EVENTS.writer, at + 8, REPLY_ID);
+  store<u32>(at, length < 0 ? 0 : DOWNLINK.request);
+  store<u32>(at, length, 4);
+  return length >= 0;
+}
+
+/** The id of the request as JSON, as it came: text in quotes, or a number. -> its length, -1 when it cannot be echoed. */
+function putRequestId(w: Writer, ptr: usize, cap: u32): i32 {
+  const d = DOWNLINK;
+  if (d.idCut || d.idLength == 0) return -1;
+  writerInit(w, ptr, cap);
+  if (d.idText) {
+    putByte(w, 34);
+    jsonEscape(w, d.id + 1, d.idLength);
+    putByte(w, 34);
+  } else putBytes(w, d.id + 1, d.idLength);
+  return writerDone(w);
+}
+
+/** Answer a property set that cannot be handed to the application: its params are no object. */
+export function refuseRequest(): void {
+  if (!awaitReply()) return;
+  const m = replyMessage(REPLIES - 1);
+  m.number = 460;
+  m.bodyLength = 0;
+  // a request that cannot be answered now is one that the platform gives up in time
+  send(ALINK, m, 1);
+  store<u32>(replyEntry(REPLIES - 1), 0);
+}
+
+export function reply(token: i32, code: i32, length: i32): i32 {
+  INBOX.fault = 0;
+  INBOX.detail = 0;
+  if (!inboxFree()) return fault(Code.Busy, 0);
+  if (length < 0 || length > IN_WINDOW || token <= 0) return fault(Code.BadArgument, IN_WINDOW);
+  for (let i: u32 = 0; i < REPLIES; i++) {
+    if (load<u32>(replyEntry(i)) != <u32>token) continue;
+    const m = replyMessage(i);
+    m.bodyLength = length;
+    const most = largestBody(ALINK, m);
+    if (length > most) return fault(Code.TooLarge, most);
+    INBOX.token = token;
+    INBOX.code = code;
+    take(POST_REPLY, length, 0);
+    return Code.Ok;
+  }
+  return fault(Code.BadArgument, 0);
+}
+
+/** A reply with the id of entry `index`; without one when that entry is gone. */
+function replyMessage(index: u32): Message {
+  const m = nextMessage(ALINK, Topic.PropertySetReply);
+  m.token = replyEntry(index) + 8;
+  m.tokenLength = load<u32>(replyEntry(index), 4);
+  m.number = INBOX.code;
+  m.body = IN;
+  m.bodyLength = INBOX.length;
+  return m;
+}
+
+/** Go on with the post in the in-window. -> whether there is more to do now. */
+export function inboxStep(): bool {
+  const inbox = INBOX;
+  if (inbox.kind == 0) return false;
+  if (inbox.kind != Post.Publish && inbox.checked < inbox.length) {
+    if (!check()) return refuseBody();
+    if (inbox.checked < inbox.length) return true;
+  }
+  const result = forward();
+  if (result != Code.Busy) inbox.kind = 0;
+  return false;
+}
+
+/** Check the next slice. -> false when it is not one JSON object. */
+function check(): bool {
+  const r = IN_READER;
+  const rest = INBOX.length - INBOX.checked;
+  const n = rest < SLICE ? rest : SLICE;
+  r.at = IN + INBOX.checked;
+  r.end = r.at + n;
+  INBOX.checked += n;
+  let token = jsonNext(r);
+  for (; token > JsonToken.NeedMore && token != JsonToken.End; token = jsonNext(r)) {
+    if (r.depth == 0 && token != JsonToken.ObjectEnd) return false;
+    if (token == JsonToken.ArrayStart && r.depth == 1) return false;
+  }
+  if (token < 0) return false;
+  return token == JsonToken.End || INBOX.checked < INBOX.length || jsonFinish(r) == JsonToken.End;
+}
+
+/** The body is not JSON: say so with the id that the application knows. */
+function refuseBody(): bool {
+  if (INBOX.kind == Post.Property) emitPosted(INBOX.id, Code.BadArgument);
+  else {
+    const w = eventBegin(EVENTS, S('{"event":"fault","code":-3,"detail":'));
+    putDecimal(w, INBOX.token);
+    putText(w, S(',"desc":"data of the reply is not a JSON object"'));
+    eventEnd(EVENTS, Event.Fault);
+  }
+  INBOX.kind = 0;
+  return false;
+}
+
+export function emitPosted(id: u32, code: i32): void {
+  const w = eventBegin(EVENTS, S('{"event":"property.posted","id":'));
+  putDecimal(w, id);
+  putText(w, S(',"code":'));
+  putSigned(w, code);
+  eventEnd(EVENTS, Event.PropertyPosted);
+}
+
+/** Write the post into the transmit window. -> Busy while it has to wait. */
+function forward(): i32 {
+  const inbox = INBOX;
+  if (inbox.kind == Post.Publish) return publish();
+  if (inbox.kind == Post.Property) {
+    if (!pendingRoom(ALINK)) return Code.Busy;
+    const m = nextMessage(ALINK, Topic.PropertyPost);
+    m.id = inbox.id;
+    m.body = IN;
+    m.bodyLength = inbox.length;
+    const result = send(ALINK, m, 1);
+    if (result >= 0) pendingAdd(ALINK, inbox.id, Topic.PropertyPost);
+    return result;
+  }
+  for (let i: u32 = 0; i < REPLIES; i++) {
+    if (load<u32>(replyEntry(i)) != inbox.token) continue;
+    const result = send(ALINK, replyMessage(i), 1);
+    if (result != Code.Busy) store<u32>(replyEntry(i), 0);
+    return result;
+  }
+  return Code.Ok;
+}
+
+function publish(): i32 {
+  const topic = <u32>topicLength(INBOX.length);
+  const payload = INBOX.length - topic - 1;
+  const begun = publishBegin(SESSION, topic, payload, 1);
+  if (begun < 0) return begun;
+  putBytes(SESSION.writer, IN, topic);
+  publishId(SESSION);
+  putBytes(SESSION.writer, IN + topic + 1, payload);
+  return <i32>publishEnd(SESSION, 1);
+}

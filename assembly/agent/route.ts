@@ -1,0 +1,100 @@
+/** Routes what comes in over the MQTT channel to whoever it is for. */
+import { Code, Event } from "../abi";
+import { ALINK, CARRY, DOWNLINK, EVENTS, IDENTITY, SESSION, UPDATE } from "../arena";
+import { S } from "../bytes/text";
+import { putSigned, putText } from "../bytes/writer";
+import { pendingRestart, pendingTake } from "../protocol/alink";
+import { downlinkData, downlinkEnd, downlinkId, downlinkSlice, downlinkStart } from "../protocol/downlink";
+import { eventBegin, eventEnd } from "../protocol/events";
+import { MqttEvent, mqttNext, publishPtr, publishSpan, publishTake, TOPIC_MAX } from "../protocol/mqtt_reader";
+import { Topic, topicOf } from "../protocol/topics";
+import { updateAcknowledged, updateConnected, updateListens, updateOffer } from "../protocol/update";
+import { awaitReply, emitPosted, refuseRequest } from "./inbox";
+
+/** Take one thing from the MQTT channel. -> whether there may be more. */
+export function route(): bool {
+  switch (mqttNext(SESSION)) {
+    case MqttEvent.Accepted:
+      pendingRestart(ALINK);
+      emitConnected();
+      updateConnected(UPDATE);
+      return true;
+    case MqttEvent.PublishStart:
+      begin();
+      return true;
+    case MqttEvent.PublishData: {
+      const most = downlinkSlice(DOWNLINK);
+      const span = publishSpan(SESSION);
+      const n = span < most ? span : most;
+      downlinkData(DOWNLINK, publishPtr(SESSION), n);
+      publishTake(SESSION, n);
+      return true;
+    }
+    case MqttEvent.PublishEnd:
+      end();
+      return true;
+    case MqttEvent.Acknowledged:
+      updateAcknowledged(UPDATE, SESSION.incomingId);
+      return true;
+    case MqttEvent.Subscribed:
+      if (SESSION.detail == 128)
+        emitFault(Code.Refused, <i32>SESSION.incomingId, S("the platform refused the subscription"));
+      SESSION.detail = 0;
+      return true;
+    default:
+      return false;
+  }
+}
+
+function emitConnected(): void {
+  const w = eventBegin(EVENTS, S('{"event":"device.connected","sessionPresent":'));
+  putText(w, SESSION.sessionPresent ? S("true") : S("false"));
+  eventEnd(EVENTS, Event.Connected);
+}
+
+/** A PUBLISH begins. A topic that could not be shown in an event as it is belongs to nobody. */
+function begin(): void {
+  const length = SESSION.topicLength;
+  let topic = length > TOPIC_MAX ? Topic.Ignored : topicOf(IDENTITY, CARRY, length);
+  for (let i: u32 = 0; topic == Topic.Application && i < length; i++) {
+    const c: u32 = load<u8>(CARRY + i);
+    if (c < 32 || c == 34 || c == 92) topic = Topic.Ignored;
+  }
+  DOWNLINK.offers = updateListens(UPDATE);
+  downlinkStart(DOWNLINK, topic, CARRY, length);
+}
+
+/** It is complete, and acknowledged. */
+function end(): void {
+  const d = DOWNLINK;
+  if (!downlinkEnd(d)) return emitFault(Code.BadMessage, d.topic, S("a message of the platform is not JSON"));
+  switch (d.topic) {
+    case Topic.PropertyPostReply: {
+      const id = downlinkId(d);
+      if (id != 0 && pendingTake(ALINK, id, Topic.PropertyPost)) emitPosted(id, <i32>d.code);
+      return;
+    }
+    case Topic.PropertySet:
+      if (!d.delivered) refuseRequest();
+      else if (!awaitReply()) emitFault(Code.BadMessage, <i32>d.request, S("a property set has no id to answer to"));
+      return;
+    case Topic.FirmwareGetReply: {
+      const asked = pendingTake(ALINK, downlinkId(d), Topic.FirmwareGet);
+      if (asked && d.offers && updateListens(UPDATE)) updateOffer(UPDATE);
+      return;
+    }
+    case Topic.Upgrade:
+      if (d.offers && updateListens(UPDATE)) updateOffer(UPDATE);
+  }
+}
+
+function emitFault(code: i32, detail: i32, text: usize): void {
+  const w = eventBegin(EVENTS, S('{"event":"fault","code":'));
+  putSigned(w, code);
+  putText(w, S(',"detail":'));
+  putSigned(w, detail);
+  putText(w, S(',"desc":"'));
+  putText(w, text);
+  putText(w, S('"'));
+  eventEnd(EVENTS, Event.Fault);
+}

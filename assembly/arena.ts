@@ -1,0 +1,121 @@
+/**
+ * The RAM budget: every static structure and buffer of the module, with its size in bytes, its owner and its lifetime.
+ * Only agent/ imports this file; everything below takes pointers. The compiler refuses to exceed the limit named in
+ * asconfig.json ("lowMemoryLimit"). Zero-filled memory costs no byte of the module.
+ */
+import { ENTROPY, EVENT_QUEUE, HTTP_BLOCK, IN_WINDOW, MQTT_RX, MQTT_TX } from "./abi";
+import { Writer } from "./bytes/writer";
+import { Chunked } from "./codec/chunked";
+import { HttpResponse } from "./codec/http";
+import { JsonReader } from "./codec/json";
+import { FixedHeader } from "./codec/mqtt";
+import { Url } from "./codec/url";
+import { DigestContext, Hmac } from "./crypto/hmac";
+import { Alink, Message, PENDING_TABLE } from "./protocol/alink";
+import { Backoff, Random } from "./protocol/backoff";
+import { Downlink, DOWNLINK_CUT, DOWNLINK_SCRATCH, TOKEN_MAX } from "./protocol/downlink";
+import { Events } from "./protocol/events";
+import { Fetch, HTTP_TX, PEER_MAX } from "./protocol/fetch";
+import { Flash } from "./protocol/flash";
+import { Image, READ_BACK } from "./protocol/image";
+import { Journal, JOURNAL_PAGE } from "./protocol/journal";
+import { TOPIC_MAX } from "./protocol/mqtt_reader";
+import { MqttSession } from "./protocol/mqtt_session";
+import { FLIGHT_TABLE, Window } from "./protocol/mqtt_window";
+import { DIGEST_MAX, Offer, OFFER_SCRATCH, URL_MAX, VERSION_MAX } from "./protocol/offer";
+import { Identity } from "./protocol/sign";
+import { Update, UPDATE_SCRATCH } from "./protocol/update";
+import { Installed, INSTALLED_SIZE, Running, UPDATE_SIZE, UpdateState } from "./protocol/update_state";
+import { AgentState } from "./agent/agent_state";
+import { Config, CONFIG_SCRATCH } from "./agent/config_state";
+import { Inbox, REPLIES, REPLY } from "./agent/inbox_state";
+
+// windows: the host's from the call that returns them until the matching acknowledgement
+export const MQTT_RX_WINDOW: usize = memory.data(MQTT_RX);
+export const MQTT_TX_WINDOW: usize = memory.data(MQTT_TX);
+/** Two halves of one flash block each: receive window of the HTTP channel and source of flash writes. */
+export const HTTP_WINDOW: usize = memory.data(2 * HTTP_BLOCK);
+/** Request of the HTTP channel; later the Location of a redirect. */
+export const HTTP_TX_WINDOW: usize = memory.data(HTTP_TX);
+/** What the application hands over: a configuration document or a post. */
+export const IN: usize = memory.data(IN_WINDOW);
+/** What the application is told. */
+export const EVENT_BUFFER: usize = memory.data(EVENT_QUEUE);
+export const ENTROPY_BUFFER: usize = memory.data(ENTROPY);
+
+// texts of the configuration: a length byte each, then the longest value
+export const PRODUCT_KEY: usize = memory.data(1 + 20);
+export const DEVICE_NAME: usize = memory.data(1 + 32);
+export const DEVICE_SECRET: usize = memory.data(1 + 64);
+export const CLIENT_ID: usize = memory.data(1 + 64);
+export const TIMESTAMP: usize = memory.data(1 + 20);
+export const REGION: usize = memory.data(1 + 32);
+export const INSTANCE_ID: usize = memory.data(1 + 64);
+export const ENDPOINT: usize = memory.data(1 + 254);
+export const VERSION: usize = memory.data(1 + VERSION_MAX);
+export const CONFIG_BUFFER: usize = memory.data(CONFIG_SCRATCH);
+
+// peers of the channels
+export const MQTT_PEER: usize = memory.data(PEER_MAX);
+export const HTTP_PEER: usize = memory.data(PEER_MAX);
+
+// one update at a time
+export const OFFER_VERSION: usize = memory.data(VERSION_MAX);
+export const OFFER_URL: usize = memory.data(URL_MAX);
+export const OFFER_DIGEST: usize = memory.data(DIGEST_MAX);
+export const OFFER_BUFFER: usize = memory.data(OFFER_SCRATCH);
+export const READ_BACK_BUFFER: usize = memory.data(READ_BACK);
+export const JOURNAL_BUFFER: usize = memory.data(2 * JOURNAL_PAGE);
+export const UPDATE_BUFFER: usize = memory.data(UPDATE_SCRATCH);
+
+// sessions
+export const CARRY: usize = memory.data(TOPIC_MAX);
+export const FLIGHTS_BUFFER: usize = memory.data(FLIGHT_TABLE);
+export const PENDING_BUFFER: usize = memory.data(PENDING_TABLE);
+/** Ids of the requests that wait for the application. */
+export const REPLY_TABLE: usize = memory.data(REPLIES * REPLY);
+export const MAC: usize = memory.data(DIGEST_MAX);
+export const DOWNLINK_ID: usize = memory.data(TOKEN_MAX + 2);
+export const DOWNLINK_BUFFER: usize = memory.data(DOWNLINK_SCRATCH);
+export const DOWNLINK_CUT_BUFFER: usize = memory.data(DOWNLINK_CUT);
+
+// structures: all that the agent knows is in these
+export const AGENT = changetype<AgentState>(memory.data(offsetof<AgentState>()));
+export const CONFIG = changetype<Config>(memory.data(offsetof<Config>()));
+export const INBOX = changetype<Inbox>(memory.data(offsetof<Inbox>()));
+export const IDENTITY = changetype<Identity>(memory.data(offsetof<Identity>()));
+export const EVENTS = changetype<Events>(memory.data(offsetof<Events>()));
+export const EVENT_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
+export const FLASH = changetype<Flash>(memory.data(offsetof<Flash>()));
+export const RANDOM = changetype<Random>(memory.data(offsetof<Random>()));
+export const WINDOW = changetype<Window>(memory.data(offsetof<Window>()));
+export const SESSION_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
+export const SESSION_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>()));
+export const FIXED_HEADER = changetype<FixedHeader>(memory.data(offsetof<FixedHeader>()));
+export const HMAC = changetype<Hmac>(memory.data(offsetof<Hmac>()));
+export const SESSION = changetype<MqttSession>(memory.data(offsetof<MqttSession>()));
+export const MESSAGE = changetype<Message>(memory.data(offsetof<Message>()));
+export const COUNTER = changetype<Writer>(memory.data(offsetof<Writer>()));
+export const ALINK = changetype<Alink>(memory.data(offsetof<Alink>()));
+/** Incoming messages. */
+export const READER = changetype<JsonReader>(memory.data(offsetof<JsonReader>()));
+/** The configuration at first, then the application's posts. */
+export const IN_READER = changetype<JsonReader>(memory.data(offsetof<JsonReader>()));
+export const DOWNLINK = changetype<Downlink>(memory.data(offsetof<Downlink>()));
+export const OFFER = changetype<Offer>(memory.data(offsetof<Offer>()));
+export const DIGEST = changetype<DigestContext>(memory.data(offsetof<DigestContext>()));
+export const IMAGE = changetype<Image>(memory.data(offsetof<Image>()));
+export const URL = changetype<Url>(memory.data(offsetof<Url>()));
+export const RESPONSE = changetype<HttpResponse>(memory.data(offsetof<HttpResponse>()));
+export const CHUNKED = changetype<Chunked>(memory.data(offsetof<Chunked>()));
+export const FETCH_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>()));
+export const FETCH_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
+export const FETCH = changetype<Fetch>(memory.data(offsetof<Fetch>()));
+export const JOURNAL = changetype<Journal>(memory.data(offsetof<Journal>()));
+/** Payloads of the journal's records, as they stand in the state region. */
+export const INSTALLED_CAP: u32 = INSTALLED_SIZE;
+export const UPDATE_CAP: u32 = UPDATE_SIZE;
+export const INSTALLED = changetype<Installed>(memory.data(INSTALLED_SIZE));
+export const UPDATE_STATE = changetype<UpdateState>(memory.data(UPDATE_SIZE));
+export const RUNNING = changetype<Running>(memory.data(offsetof<Running>()));
+export const UPDATE = changetype<Update>(memory.data(offsetof<Update>()));

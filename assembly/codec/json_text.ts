@@ -1,0 +1,287 @@
+/**
+ * The inside of a JSON string (RFC 8259 §7), read at any pace and stored unescaped in a sink of any size. It is the part
+ * of the reader in json.ts that looks at characters; that one puts the text of numbers into the same sink.
+ */
+import { Code } from "../abi";
+import { copy } from "../bytes/text";
+
+/** Longest key that is kept, bytes. A longer one is cut in the carry, which its length tells. */
+export const JSON_KEY: u32 = 40;
+
+/** What `textNext` found; results below zero are a `Code`. */
+export const enum TextResult {
+  NeedMore = 0,
+  /** The closing quote is taken. */
+  Complete = 1,
+}
+
+/** What the next byte is. */
+const enum Inside {
+  Plain = 0,
+  Escape = 1,
+  /** A digit of an escape. */
+  Hex = 2,
+  /** After the escape of a high surrogate: the backslash of a low one. */
+  High = 3,
+  /** After that backslash: its u. */
+  HighEscape = 4,
+  /** Inside a UTF-8 sequence. */
+  Sequence = 5,
+}
+
+/** Input, sink, and where in a string the reader is. Not @final: JsonReader lies over it. */
+@unmanaged
+export class JsonText {
+  /** Next byte of the input; moves on as bytes are taken. */
+  at: usize = 0;
+  /** End of the input that is there. */
+  end: usize = 0;
+  /** Sink of the next scalar value; back to none after every value. */
+  out: usize = 0;
+  /** Room in the sink, bytes; 0 = skip the value. */
+  cap: u32 = 0;
+  /** Bytes of the last scalar or key that were stored. Never ends inside a UTF-8 sequence. */
+  len: u32 = 0;
+  /** Bytes it has in all; more than `len` when it was cut. Stays at 2^32 - 1 once there. */
+  total: u32 = 0;
+  inside: i32 = 0;
+  /** Whether it is a key, which is stored in the carry. */
+  inKey: bool = false;
+  /** Digits or bytes still to come in Hex and Sequence. */
+  left: i32 = 0;
+  /** Code unit or code point so far. */
+  unit: u32 = 0;
+  /** High surrogate that waits for its low one, 0 = none; in Sequence, the least code point of that length. */
+  mark: u32 = 0;
+  key0: u64 = 0;
+  key1: u64 = 0;
+  key2: u64 = 0;
+  key3: u64 = 0;
+  key4: u64 = 0;
+}
+
+/** Begin a scalar: a key, or a value for the sink. */
+export function textBegin(t: JsonText, key: bool): void {
+  t.len = 0;
+  t.total = 0;
+  t.inside = Inside.Plain;
+  t.inKey = key;
+  t.mark = 0;
+}
+
+/** -> the carry of keys. */
+export function textKey(t: JsonText): usize {
+  return changetype<usize>(t) + offsetof<JsonText>("key0");
+}
+
+/** Read on after the opening quote. -> a TextResult, or BadMessage for a control character, escape or byte that is none. */
+export function textNext(t: JsonText): i32 {
+  let result: i32 = TextResult.NeedMore;
+  while (result == TextResult.NeedMore && t.at < t.end) {
+    result = t.inside == Inside.Plain ? plain(t) : special(t, load<u8>(t.at));
+  }
+  return result;
+}
+
+/** A run of characters that stand for themselves, and the byte that ends it. */
+function plain(t: JsonText): i32 {
+  const from = t.at;
+  const end = t.end;
+  let at = from;
+  let byte: u32 = 0;
+  while (at < end) {
+    byte = load<u8>(at);
+    if (byte < 0x80) {
+      if (byte < 0x20 || byte == 0x22 || byte == 0x5c) break;
+      at += 1;
+    } else {
+      const n = sequenceLength(at, end);
+      if (n < 0) break;
+      at += n;
+    }
+  }
+  if (at != from) textPutRun(t, from, <u32>(at - from));
+  t.at = at;
+  if (at == end) return TextResult.NeedMore;
+  t.at += 1;
+  if (byte == 0x22) return TextResult.Complete;
+  if (byte == 0x5c) {
+    t.inside = Inside.Escape;
+    return TextResult.NeedMore;
+  }
+  return byte < 0x80 ? Code.BadMessage : lead(t, byte);
+}
+
+/** First byte of a UTF-8 sequence (RFC 3629 §4) that the input's end divides, or that is none. */
+function lead(t: JsonText, byte: u32): i32 {
+  if (byte - 0xc2 > 0x32) return Code.BadMessage;
+  const more = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+  t.left = more;
+  t.unit = byte & (0x3f >>> more);
+  t.mark = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
+  t.inside = Inside.Sequence;
+  return TextResult.NeedMore;
+}
+
+/** A byte of a string that is not plain. */
+function special(t: JsonText, byte: u32): i32 {
+  const inside = t.inside;
+  if (inside == Inside.High || inside == Inside.HighEscape) {
+    if (inside == Inside.High ? byte != 0x5c : byte != 0x75) {
+      // No low surrogate follows; the byte itself is looked at again.
+      putCodePoint(t, 0xfffd);
+      t.mark = 0;
+      t.inside = inside == Inside.High ? Inside.Plain : Inside.Escape;
+      return TextResult.NeedMore;
+    }
+    t.at += 1;
+    if (inside == Inside.High) t.inside = Inside.HighEscape;
+    else beginHex(t);
+    return TextResult.NeedMore;
+  }
+  t.at += 1;
+  if (inside == Inside.Escape) return escape(t, byte);
+  return inside == Inside.Hex ? hex(t, byte) : sequence(t, byte);
+}
+
+/** §7: the byte after a backslash. */
+function escape(t: JsonText, byte: u32): i32 {
+  let plainByte: u32 = byte;
+  switch (byte) {
+    case 0x75:
+      beginHex(t);
+      return TextResult.NeedMore;
+    case 0x62:
+      plainByte = 8;
+      break;
+    case 0x66:
+      plainByte = 12;
+      break;
+    case 0x6e:
+      plainByte = 10;
+      break;
+    case 0x72:
+      plainByte = 13;
+      break;
+    case 0x74:
+      plainByte = 9;
+      break;
+    case 0x22:
+    case 0x2f:
+    case 0x5c:
+      break;
+    default:
+      return Code.BadMessage;
+  }
+  put(t, plainByte, 1);
+  t.inside = Inside.Plain;
+  return TextResult.NeedMore;
+}
+
+function beginHex(t: JsonText): void {
+  t.left = 4;
+  t.unit = 0;
+  t.inside = Inside.Hex;
+}
+
+function hex(t: JsonText, byte: u32): i32 {
+  const letter = (byte | 0x20) - 97;
+  if (byte - 48 >= 10 && letter >= 6) return Code.BadMessage;
+  t.unit = (t.unit << 4) | (letter < 6 ? letter + 10 : byte - 48);
+  t.left -= 1;
+  if (t.left == 0) codeUnit(t, t.unit);
+  return TextResult.NeedMore;
+}
+
+/** A UTF-16 code unit from an escape; one half of a surrogate pair alone becomes U+FFFD. */
+function codeUnit(t: JsonText, unit: u32): void {
+  const high = t.mark;
+  t.mark = 0;
+  t.inside = Inside.Plain;
+  if (unit - 0xdc00 < 0x400) {
+    putCodePoint(t, high ? 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00) : 0xfffd);
+    return;
+  }
+  if (high) putCodePoint(t, 0xfffd);
+  if (unit - 0xd800 < 0x400) {
+    t.mark = unit;
+    t.inside = Inside.High;
+  } else putCodePoint(t, unit);
+}
+
+/** Not the first byte of a UTF-8 sequence. Overlong forms, surrogates and what lies above U+10FFFF are errors. */
+function sequence(t: JsonText, byte: u32): i32 {
+  if ((byte & 0xc0) != 0x80) return Code.BadMessage;
+  const unit = (t.unit << 6) | (byte & 0x3f);
+  t.unit = unit;
+  t.left -= 1;
+  if (t.left != 0) return TextResult.NeedMore;
+  if (unit < t.mark || unit > 0x10ffff || unit - 0xd800 < 0x800) return Code.BadMessage;
+  t.mark = 0;
+  t.inside = Inside.Plain;
+  putCodePoint(t, unit);
+  return TextResult.NeedMore;
+}
+
+function putCodePoint(t: JsonText, c: u32): void {
+  if (c < 0x80) put(t, c, 1);
+  else if (c < 0x800) put(t, 0x80c0 | (c >>> 6) | ((c & 0x3f) << 8), 2);
+  else if (c < 0x10000) put(t, 0x8080e0 | (c >>> 12) | (((c >>> 6) & 0x3f) << 8) | ((c & 0x3f) << 16), 3);
+  else {
+    const tail = (((c >>> 12) & 0x3f) << 8) | (((c >>> 6) & 0x3f) << 16) | ((c & 0x3f) << 24);
+    put(t, 0x808080f0 | (c >>> 18) | tail, 4);
+  }
+}
+
+/** Store the `n` bytes in `bytes`, the first one lowest: all of them or none. */
+function put(t: JsonText, bytes: u32, n: u32): void {
+  if (room(t) >= n) {
+    let to = sink(t);
+    for (let i: u32 = 0; i < n; i++) store<u8>(to + i, bytes >>> (i << 3));
+    t.len += n;
+  }
+  count(t, n);
+}
+
+/** Store `n` bytes of whole characters, or as many of the characters as there is room for. */
+export function textPutRun(t: JsonText, from: usize, n: u32): void {
+  let take = room(t);
+  if (take >= n) take = n;
+  else while (take > 0 && (load<u8>(from + take) & 0xc0) == 0x80) take--;
+  copy(sink(t), from, take);
+  t.len += take;
+  count(t, n);
+}
+
+/** -> room left, bytes; none once something was cut, so that what is stored is a beginning. */
+function room(t: JsonText): u32 {
+  const cap = t.inKey ? JSON_KEY : t.cap;
+  return t.len == t.total && t.len < cap ? cap - t.len : 0;
+}
+
+function sink(t: JsonText): usize {
+  return (t.inKey ? textKey(t) : t.out) + t.len;
+}
+
+function count(t: JsonText, n: u32): void {
+  const total = t.total + n;
+  t.total = total < n ? u32.MAX_VALUE : total;
+}
+
+/** -> length of the UTF-8 sequence at `at` (RFC 3629 §4), or minus the number of bytes that begin none. */
+export function sequenceLength(at: usize, end: usize): i32 {
+  const byte: u32 = load<u8>(at);
+  if (byte - 0xc2 > 0x32) return -1;
+  const more: i32 = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+  // The second byte alone decides on overlong forms, surrogates and the upper end.
+  let low: u32 = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
+  let high: u32 = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
+  for (let i = 1; i <= more; i++) {
+    if (at + i >= end) return -i;
+    const next: u32 = load<u8>(at + i);
+    if (next < low || next > high) return -i;
+    low = 0x80;
+    high = 0xbf;
+  }
+  return more + 1;
+}

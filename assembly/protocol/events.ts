@@ -1,0 +1,94 @@
+/**
+ * The queue of events for the application: JSON text in pieces of at most EVENT_PIECE bytes. A long event (a property
+ * set of any size) is several pieces of the same kind. Whoever emits makes sure of `eventsRoom` first, so that nothing
+ * is ever dropped: while there is no room, the sessions stand still and close their receive windows.
+ */
+import { EVENT_PIECE, EVENT_QUEUE, Piece } from "../abi";
+import { move, S } from "../bytes/text";
+import { putText, Writer, writerDone, writerInit } from "../bytes/writer";
+
+/** Bytes before each piece: kind, how it goes on, length (u16). */
+const HEAD: u32 = 4;
+
+@unmanaged
+@final
+export class Events {
+  buffer: usize = 0;
+  at: u32 = 0;
+  end: u32 = 0;
+  writer: Writer = changetype<Writer>(0);
+}
+
+export function eventsInit(e: Events, buffer: usize, writer: Writer): void {
+  e.buffer = buffer;
+  e.at = 0;
+  e.end = 0;
+  e.writer = writer;
+}
+
+/** Whether one more piece of the full size fits. */
+export function eventsRoom(e: Events): bool {
+  return <u32>EVENT_QUEUE - (e.end - e.at) >= HEAD + EVENT_PIECE;
+}
+
+/** Begin a piece; the writer takes at most EVENT_PIECE bytes. */
+export function pieceBegin(e: Events): Writer {
+  if (e.at != 0) {
+    move(e.buffer, e.buffer + e.at, e.end - e.at);
+    e.end -= e.at;
+    e.at = 0;
+  }
+  let room = <u32>EVENT_QUEUE - e.end;
+  room = room < HEAD ? 0 : room - HEAD;
+  writerInit(e.writer, e.buffer + e.end + HEAD, room < <u32>EVENT_PIECE ? room : <u32>EVENT_PIECE);
+  return e.writer;
+}
+
+/** End the piece that was begun. A piece that did not fit is left out. */
+export function pieceEnd(e: Events, kind: i32, piece: Piece): void {
+  const length = writerDone(e.writer);
+  if (length < 0) return;
+  const head = e.buffer + e.end;
+  store<u8>(head, kind);
+  store<u8>(head, piece, 1);
+  store<u16>(head, length, 2);
+  e.end += HEAD + length;
+}
+
+/** Begin a whole event: `name` is the text up to where its other members follow, `{"event":"…"`. */
+export function eventBegin(e: Events, name: usize): Writer {
+  const w = pieceBegin(e);
+  putText(w, name);
+  return w;
+}
+
+/** End a whole event. */
+export function eventEnd(e: Events, kind: i32): void {
+  putText(e.writer, S("}"));
+  pieceEnd(e, kind, Piece.Last);
+}
+
+export function eventsKind(e: Events): i32 {
+  return e.at == e.end ? 0 : load<u8>(e.buffer + e.at);
+}
+
+export function eventsMore(e: Events): i32 {
+  return e.at == e.end ? 0 : load<u8>(e.buffer + e.at, 1);
+}
+
+export function eventsPtr(e: Events): usize {
+  return e.buffer + e.at + HEAD;
+}
+
+export function eventsLen(e: Events): u32 {
+  return e.at == e.end ? 0 : load<u16>(e.buffer + e.at, 2);
+}
+
+export function eventsTake(e: Events): void {
+  if (e.at == e.end) return;
+  e.at += HEAD + eventsLen(e);
+  if (e.at == e.end) {
+    e.at = 0;
+    e.end = 0;
+  }
+}

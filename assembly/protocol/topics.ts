@@ -1,0 +1,92 @@
+/**
+ * The topics of Alink (§6, §7): what goes out, and which of them an incoming PUBLISH is for. `{pk}` and `{dn}` are the
+ * device's own; anything else is an application topic.
+ */
+import { equals, litLen, S } from "../bytes/text";
+import { putText, Writer } from "../bytes/writer";
+import { Identity } from "./sign";
+
+export const enum Topic {
+  /** Not one of the system's. */
+  Application = 0,
+  PropertyPost = 1,
+  PropertyPostReply = 2,
+  PropertySet = 3,
+  PropertySetReply = 4,
+  Inform = 5,
+  Upgrade = 6,
+  FirmwareGet = 7,
+  FirmwareGetReply = 8,
+  Progress = 9,
+  /** One of the system's that this agent has no use for. */
+  Ignored = 10,
+}
+
+/** Path of a topic below /sys/{pk}/{dn}/, or below /ota/device/ before /{pk}/{dn}. */
+function path(topic: Topic): usize {
+  switch (topic) {
+    case Topic.PropertyPost:
+      return S("thing/event/property/post");
+    case Topic.PropertyPostReply:
+      return S("thing/event/property/post_reply");
+    case Topic.PropertySet:
+      return S("thing/service/property/set");
+    case Topic.PropertySetReply:
+      return S("thing/service/property/set_reply");
+    case Topic.FirmwareGet:
+      return S("thing/ota/firmware/get");
+    case Topic.FirmwareGetReply:
+      return S("thing/ota/firmware/get_reply");
+    case Topic.Inform:
+      return S("inform");
+    case Topic.Upgrade:
+      return S("upgrade");
+    default:
+      return S("progress");
+  }
+}
+
+export function putTopic(w: Writer, identity: Identity, topic: Topic): void {
+  const ota = topic == Topic.Inform || topic == Topic.Progress;
+  if (ota) {
+    putText(w, S("/ota/device/"));
+    putText(w, path(topic));
+    putText(w, S("/"));
+  } else putText(w, S("/sys/"));
+  putText(w, identity.productKey);
+  putText(w, S("/"));
+  putText(w, identity.deviceName);
+  if (ota) return;
+  putText(w, S("/"));
+  putText(w, path(topic));
+}
+
+/** Bytes of `text` when the range begins with it, else -1 (so that a chain of them stays negative). */
+function skip(ptr: usize, len: u32, at: i32, text: usize): i32 {
+  const n = litLen(text);
+  if (at < 0 || <u32>at + n > len || !equals(ptr + at, n, text)) return -1;
+  return at + <i32>n;
+}
+
+/** Which topic the range is. */
+export function topicOf(identity: Identity, ptr: usize, len: u32): Topic {
+  let at = skip(ptr, len, 0, S("/sys/"));
+  at = skip(ptr, len, at, identity.productKey);
+  at = skip(ptr, len, at, S("/"));
+  at = skip(ptr, len, at, identity.deviceName);
+  at = skip(ptr, len, at, S("/"));
+  if (at >= 0) {
+    const rest = len - at;
+    if (equals(ptr + at, rest, path(Topic.PropertyPostReply))) return Topic.PropertyPostReply;
+    if (equals(ptr + at, rest, path(Topic.PropertySet))) return Topic.PropertySet;
+    if (equals(ptr + at, rest, path(Topic.FirmwareGetReply))) return Topic.FirmwareGetReply;
+    return Topic.Ignored;
+  }
+  at = skip(ptr, len, 0, S("/ota/device/upgrade/"));
+  at = skip(ptr, len, at, identity.productKey);
+  at = skip(ptr, len, at, S("/"));
+  at = skip(ptr, len, at, identity.deviceName);
+  if (at >= 0 && <u32>at == len) return Topic.Upgrade;
+  if (skip(ptr, len, 0, S("/sys/")) >= 0 || skip(ptr, len, 0, S("/ota/")) >= 0) return Topic.Ignored;
+  return Topic.Application;
+}

@@ -1,0 +1,124 @@
+/**
+ * What the state region keeps of updates: the image that was confirmed last, and the update in hand. Each structure is
+ * the payload of a journal record as it stands (docs/state-region.md), so its layout is format version 1.
+ */
+import { copy, litLen, litPtr } from "../bytes/text";
+import { DIGEST_MAX, VERSION_MAX } from "./offer";
+
+/** How far the update in hand is. */
+export const enum UpdatePhase {
+  None = 0,
+  /** An offer was taken; its bytes are on their way into the slot. */
+  Accepted = 1,
+  /** The slot holds the package, verified. */
+  Verified = 2,
+  /** The boot loader was asked to start the slot on trial. */
+  Activated = 3,
+  /** It failed, and the platform does not know yet. */
+  Failed = 4,
+}
+
+/** Payload of Kind.Installed: the image in `slot` was confirmed. Text and digest follow the structure. */
+@unmanaged
+@final
+export class Installed {
+  slot: u8 = 0;
+  versionLength: u8 = 0;
+  digestLength: u8 = 0;
+  reserved: u8 = 0;
+  size: u32 = 0;
+  // digest: DIGEST_MAX bytes, version: VERSION_MAX bytes
+}
+
+const INSTALLED_HEAD: u32 = 8;
+export const INSTALLED_SIZE: u32 = INSTALLED_HEAD + DIGEST_MAX + VERSION_MAX;
+
+export function installedDigest(i: Installed): usize {
+  return changetype<usize>(i) + INSTALLED_HEAD;
+}
+
+export function installedVersion(i: Installed): usize {
+  return changetype<usize>(i) + INSTALLED_HEAD + DIGEST_MAX;
+}
+
+/** Payload of Kind.Update. */
+@unmanaged
+@final
+export class UpdateState {
+  phase: u8 = 0;
+  slot: u8 = 0;
+  /** A Digest. */
+  method: u8 = 0;
+  versionLength: u8 = 0;
+  fromLength: u8 = 0;
+  /** Step to report, -1 … -4, when it failed. */
+  step: i8 = 0;
+  reserved: u16 = 0;
+  /** Why it failed: a Code, and the number that goes with it. */
+  code: i32 = 0;
+  detail: i32 = 0;
+  size: u32 = 0;
+  // digest: DIGEST_MAX bytes, version: VERSION_MAX bytes, the version it started from: VERSION_MAX bytes
+}
+
+const UPDATE_HEAD: u32 = 20;
+export const UPDATE_SIZE: u32 = UPDATE_HEAD + DIGEST_MAX + 2 * VERSION_MAX;
+
+export function updateDigest(s: UpdateState): usize {
+  return changetype<usize>(s) + UPDATE_HEAD;
+}
+
+export function updateVersion(s: UpdateState): usize {
+  return changetype<usize>(s) + UPDATE_HEAD + DIGEST_MAX;
+}
+
+export function updateFrom(s: UpdateState): usize {
+  return changetype<usize>(s) + UPDATE_HEAD + DIGEST_MAX + VERSION_MAX;
+}
+
+/** The version that runs, and where it stands. */
+@unmanaged
+@final
+export class Running {
+  slot: u32 = 0;
+  /** A Boot. */
+  how: i32 = 0;
+  reason: i32 = 0;
+  version: usize = 0;
+  versionLength: u32 = 0;
+}
+
+/**
+ * Which version runs: that of the update whose slot was started, else that of the image confirmed in this slot, else the
+ * one the configuration names (the image the device was made with).
+ */
+export function runningVersion(
+  r: Running,
+  installed: Installed,
+  installedLength: u32,
+  update: UpdateState,
+  configured: usize,
+): void {
+  const started = update.phase == UpdatePhase.Verified || update.phase == UpdatePhase.Activated;
+  if (started && <u32>update.slot == r.slot) {
+    r.version = updateVersion(update);
+    r.versionLength = update.versionLength;
+  } else if (installedLength != 0 && <u32>installed.slot == r.slot) {
+    r.version = installedVersion(installed);
+    r.versionLength = installed.versionLength;
+  } else {
+    r.version = litPtr(configured);
+    r.versionLength = litLen(configured);
+  }
+}
+
+/** Turn the update in hand into the installed image. */
+export function install(to: Installed, from: UpdateState, digestLength: u32): void {
+  to.slot = from.slot;
+  to.versionLength = from.versionLength;
+  to.digestLength = <u8>digestLength;
+  to.reserved = 0;
+  to.size = from.size;
+  copy(installedDigest(to), updateDigest(from), DIGEST_MAX);
+  copy(installedVersion(to), updateVersion(from), VERSION_MAX);
+}
