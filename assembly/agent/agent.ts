@@ -293,7 +293,7 @@ export function bootSlot(): i32 {
 
 export function bootDone(result: i32): i32 {
   if (UPDATE.bootOp == 0) return Code.BadState;
-  updateBooted(UPDATE, result == Done.Ok);
+  updateBooted(UPDATE, result > Done.Ok ? Done.Ok : result);
   return Code.Ok;
 }
 

@@ -26,9 +26,12 @@ export function eventsInit(e: Events, buffer: usize, writer: Writer): void {
   e.writer = writer;
 }
 
-/** Whether one more piece of the full size fits. */
+/** What one step may emit at most: a piece of the full size and a short event. */
+const STEP: u32 = HEAD + EVENT_PIECE + HEAD + 200;
+
+/** Whether there is room for what one step may emit. */
 export function eventsRoom(e: Events): bool {
-  return <u32>EVENT_QUEUE - (e.end - e.at) >= HEAD + EVENT_PIECE;
+  return <u32>EVENT_QUEUE - (e.end - e.at) >= STEP;
 }
 
 /** Begin a piece; the writer takes at most EVENT_PIECE bytes. */

@@ -7,7 +7,7 @@
  *
  * Steps that must survive a power cut are journal records; the rest is here. Only the boot loader knows which slot runs.
  */
-import { Boot, BootOp, Code, Event, Want } from "../abi";
+import { Boot, BootOp, Code, Done, Want } from "../abi";
 import { constantTimeEqual, copy } from "../bytes/text";
 import { Digest, digestLength } from "../crypto/hmac";
 import { Url, urlParse, urlTls } from "../codec/url";
@@ -73,6 +73,9 @@ const LEAVE_TIMEOUT: u32 = 5000;
 /** A new URL has this long, ms. */
 const RENEW_TIMEOUT: u32 = 15000;
 
+/** The boot loader has not answered yet. */
+const BOOT_PENDING: i32 = 1;
+
 /** Steps of a failed update (Alink §7). */
 const enum Failure {
   Upgrade = -1,
@@ -103,6 +106,7 @@ export class Update {
   reportedAt: u32 = 0;
   bootOp: BootOp = BootOp.None;
   bootSlot: u32 = 0;
+  bootResult: i32 = 0;
   alink: Alink = changetype<Alink>(0);
   events: Events = changetype<Events>(0);
   flash: Flash = changetype<Flash>(0);
@@ -135,7 +139,7 @@ export function updateResume(u: Update): void {
   if (s.phase == UpdatePhase.Failed) u.task = Task.Report;
   if (!started) return;
   if (<u32>s.slot == u.running.slot) u.trial = true;
-  else if (s.phase == UpdatePhase.Verified) u.task = Task.Activate;
+  else if (s.phase == UpdatePhase.Verified) u.task = Task.Verified;
   else fail(u, Failure.Upgrade, Code.BootFailed, u.running.how == Boot.FellBack ? u.running.reason : 0);
 }
 
@@ -153,7 +157,7 @@ export function updateAcknowledged(u: Update, packetId: u32): void {
     if (u.trial && u.task == Task.Idle) {
       u.trial = false;
       ask(u, Task.Confirm, BootOp.Confirm, u.running.slot);
-    } else if (u.task == Task.Idle) u.askDue = true;
+    } else if (u.task == Task.Idle || u.task == Task.Renew) u.askDue = true;
   }
   if (packetId == u.reportId) {
     u.reportId = 0;
@@ -231,6 +235,7 @@ function ask(u: Update, task: Task, op: BootOp, slot: u32): void {
   u.task = task;
   u.bootOp = op;
   u.bootSlot = slot;
+  u.bootResult = BOOT_PENDING;
 }
 
 function fail(u: Update, step: Failure, code: i32, detail: i32): void {
@@ -249,10 +254,16 @@ function finish(u: Update): void {
   record(u, UpdatePhase.None, Task.Finish);
 }
 
-/** The boot loader has answered. */
-export function updateBooted(u: Update, ok: bool): void {
-  const confirming = u.bootOp == BootOp.Confirm;
+/** The boot loader has answered; the next step acts on it, because it may have to emit events. */
+export function updateBooted(u: Update, result: i32): void {
   u.bootOp = BootOp.None;
+  u.bootResult = result;
+}
+
+function booted(u: Update): void {
+  const confirming = u.task == Task.Confirm;
+  const ok = u.bootResult == Done.Ok;
+  u.bootResult = BOOT_PENDING;
   if (!ok) return fail(u, Failure.Upgrade, Code.BootFailed, 0);
   if (confirming) {
     install(u.installed, u.state, digestLength(<Digest>u.state.method));
@@ -273,7 +284,9 @@ export function updateWant(u: Update): i32 {
 export function updateStep(u: Update, now: u32): bool {
   u.now = now;
   if (u.informDue) inform(u);
-  if (u.askDue && u.task == Task.Idle) askForFirmware(u, Task.Idle);
+  if (u.askDue && (u.task == Task.Idle || u.task == Task.Renew)) askForFirmware(u);
+  if ((u.task == Task.Confirm || u.task == Task.Activate) && u.bootOp == BootOp.None && u.bootResult != BOOT_PENDING)
+    booted(u);
   if (journalFailed(u.journal) && u.task >= Task.Accept && u.task < Task.Drain && u.task != Task.Restart) {
     fail(u, Failure.Flash, Code.FlashFailed, 0);
   }
@@ -296,9 +309,7 @@ function recorded(u: Update): void {
       u.task = Task.Fetch;
       return;
     case Task.Verified:
-    case Task.Activate:
-      if (u.bootOp == BootOp.None) ask(u, Task.Activate, BootOp.Activate, u.state.slot);
-      return;
+      return ask(u, Task.Activate, BootOp.Activate, u.state.slot);
     case Task.Activated:
       u.due = u.now + LEAVE_TIMEOUT;
       u.task = Task.Leave;
@@ -343,7 +354,6 @@ function fetchFailed(u: Update): void {
   u.due = u.now + RENEW_TIMEOUT;
   u.task = Task.Renew;
   u.askDue = true;
-  askForFirmware(u, Task.Renew);
 }
 
 function verify(u: Update): void {
@@ -394,13 +404,12 @@ function inform(u: Update): void {
   u.informId = packetId;
 }
 
-function askForFirmware(u: Update, task: Task): void {
+function askForFirmware(u: Update): void {
   if (u.alink.session.phase != Phase.Ready || !pendingRoom(u.alink)) return;
   const m = nextMessage(u.alink, Topic.FirmwareGet);
   if (send(u.alink, m, 0) < 0) return;
   pendingAdd(u.alink, m.id, Topic.FirmwareGet);
   u.askDue = false;
-  u.task = task;
 }
 
 /** The last report, an orderly end of the session, then the restart; neither may hold it up for long. */
