@@ -113,9 +113,7 @@ export function downlinkData(d: Downlink, ptr: usize, len: u32): void {
       raw = 0;
       d.member = Member.None;
       d.delivered = true;
-      putByte(d.events.writer, 125);
-      pieceEnd(d.events, Event.PropertySet, Piece.Last);
-      d.open = false;
+      pieceEnd(d.events, Event.PropertySet, Piece.More);
     } else if (raw == 0) step(d, d.token);
   }
   if (raw == 0) return;
@@ -228,8 +226,15 @@ export function downlinkEnd(d: Downlink): bool {
   }
   if (d.topic == Topic.Ignored) return true;
   if (d.token >= 0) d.token = jsonFinish(d.reader);
+  const whole = d.token == JsonToken.End;
+  if (whole && d.delivered) {
+    // only now may the application answer: the id may stand behind the params
+    putByte(pieceBegin(d.events), 125);
+    pieceEnd(d.events, Event.PropertySet, Piece.Last);
+    d.open = false;
+  }
   downlinkAbandon(d);
-  return d.token == JsonToken.End;
+  return whole;
 }
 
 /** The message will not be completed: the link is gone or the document is malformed. */

@@ -81,6 +81,28 @@ test("a property set reaches the application whole, and its reply echoes the id"
   }
 });
 
+test("the application may answer as soon as it has the event, wherever the id stands", async () => {
+  for (const order of ['"id":"7","params":{"a":1}', '"params":{"a":1},"id":"7"']) {
+    const { rig, broker } = await connected({ fragment: 1 });
+    broker.publish(`${sys}/thing/service/property/set`, `{${order},"method":"thing.service.property.set"}`);
+    for (let want = 0; rig.named("property.set").length === 0; rig.serve(want)) want = rig.agent.exports.poll(rig.now);
+    assert.equal(rig.agent.reply(rig.named("property.set")[0]!.token as number, 200, Buffer.alloc(0)), Code.Ok);
+    rig.settle();
+    assert.equal(broker.payloads("set_reply")[0]!.id, "7");
+  }
+});
+
+test("a property set without an object is answered with 460, a malformed one is told as a fault", async () => {
+  const { rig, broker } = await connected();
+  broker.publish(`${sys}/thing/service/property/set`, '{"id":5,"params":[1]}');
+  rig.settle();
+  assert.deepEqual(broker.payloads("set_reply"), [{ id: 5, code: 460, data: {} }]);
+  broker.publish(`${sys}/thing/service/property/set`, '{"id":6,"params":{"a":1},}');
+  rig.settle();
+  assert.equal(rig.named("property.set").length, 0);
+  assert.equal(rig.named("fault")[0]!.code, Code.BadMessage);
+});
+
 test("a post that is not one JSON object is refused, and the next one goes on", async () => {
   const { rig, broker } = await connected();
   for (const bad of ["{", "[1]", '{"a":1}x', '{"a":}', "1", '"x"']) {
