@@ -256,7 +256,8 @@ function answer(f: Fetch, start: usize): void {
   }
   if (status == 206) {
     const total = r.rangeTotal == HTTP_OPEN ? f.image.size : r.rangeTotal;
-    const part = r.range == ContentRange.Part && r.rangeFirst == f.image.placed && total == f.image.size;
+    const inside = r.rangeFirst == f.image.placed && r.rangeLast < f.image.size;
+    const part = r.range == ContentRange.Part && inside && total == f.image.size;
     const length = r.rangeLast - r.rangeFirst + 1;
     if (!part || (r.hasLength && r.contentLength != length)) return fail(f, Code.BadSize, <i32>r.rangeTotal);
     f.left = length;

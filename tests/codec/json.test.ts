@@ -33,6 +33,7 @@ const valid = [
   '"\\"\\\\\\/\\b\\f\\n\\r\\t"',
   '"\\u0000\\u001f\\u007f\\u00e9\\u20AC\\ud83d\\uDe00"',
   '"é€😀\u007f\u2028\ufeff"',
+  '"\u0080\u07ff\u0800\ud7ff\ue000\uffff\u{10000}\u{10ffff}"',
   '"\\ud800"',
   '"\\ud800x"',
   '"\\udc00\\ud800"',
@@ -300,6 +301,22 @@ describe("json reader", () => {
       }),
       { numRuns: 4000 },
     );
+  });
+
+  it("agrees with JSON.parse on every byte at every place of a few documents", () => {
+    for (const text of ["[1e5,-0.25E-7]", '{"a":[true,false,null]}', '"\\u00e9\\n\\ud83d\\ude00é😀"', " 10 "]) {
+      const bytes = utf8(text);
+      for (let at = 0; at <= bytes.length; at++) {
+        for (let byte = 0; byte < 256; byte++) {
+          for (const rest of [bytes.subarray(at), bytes.subarray(at + 1)]) {
+            const changed = Buffer.concat([bytes.subarray(0, at), Uint8Array.of(byte), rest]);
+            const reading = whole(changed);
+            assert.ok(agrees(reading, changed), changed.toString("latin1"));
+            if (reading.result === 0) assert.deepEqual(build(reading.tokens), reference(changed));
+          }
+        }
+      }
+    }
   });
 
   it("cuts a value at the sink's end, never inside a character", () => {

@@ -79,9 +79,29 @@ describe("url", () => {
       ["ftp://a/", "Unsupported"],
       ["file:///etc", "Unsupported"],
       ["httpss://a/", "Unsupported"],
+      ["coap+tcp://a/", "Unsupported"],
+      ["h2.x-9:b", "BadMessage"],
+      ["h2.x-9://b", "Unsupported"],
+      ["h/x://b", "BadMessage"],
+      ["h:x://b", "BadMessage"],
+      ["h`://b", "BadMessage"],
+      ["h{://b", "BadMessage"],
       [`http://${"a".repeat(254)}/`, "OverLimit"],
     ];
     for (const [text, name] of cases) assert.equal(readUrl(text), Code[name], text);
+  });
+
+  it("knows for every ASCII character where it may stand", () => {
+    for (let code = 0; code < 128; code++) {
+      const character = String.fromCharCode(code);
+      const good = (text: string): boolean => typeof readUrl(text) === "object";
+      assert.equal(good(`http://a${character}b/`), /[A-Za-z0-9._/?#-]/.test(character), `host ${code}`);
+      assert.equal(good(`http://[:${character}:]/`), /[A-Fa-f0-9:.]/.test(character), `address ${code}`);
+      assert.equal(good(`http://a:1${character}`), /[0-9/?#]/.test(character), `port ${code}`);
+      assert.equal(good(`http://a/${character}`), code > 32 && code !== 127, `path ${code}`);
+      const scheme = readUrl(`h${character}x://a`);
+      assert.equal(scheme === Code.Unsupported, /[A-Za-z0-9.+-]/.test(character), `scheme ${code}`);
+    }
   });
 
   it("agrees with the WHATWG URL on host, port and target", () => {
@@ -125,6 +145,7 @@ describe("url", () => {
   it("resolves the references of a redirect", () => {
     const base = "HTTPS://a.example:8443/b/c?d#e";
     assert.equal(resolve(base, "http://x.example/y"), "http://x.example/y");
+    assert.equal(resolve(base, "a1+-.b:c"), "a1+-.b:c");
     assert.equal(resolve(base, "//x.example/y"), "HTTPS://x.example/y");
     assert.equal(resolve(base, "/y?z"), "HTTPS://a.example:8443/y?z");
     assert.equal(resolve(base, "/"), "HTTPS://a.example:8443/");
