@@ -1,0 +1,426 @@
+// Generated from assembly/abi.ts and assembly/index.ts by host/generate_abi.ts; do not edit.
+/// <reference lib="dom" />
+/**
+ * The contract between the module and its hosts. This file and index.ts are its only description: the TypeScript
+ * types (host/abi.ts) are generated from them and a test compares.
+ * The grammar is kept narrow for that: `export const enum`, `export const NAME: i32 = NUMBER` and comments.
+ *
+ * Conventions
+ * - Every argument and result is an i32. A result >= 0 is a value, a result < 0 is a `Code`.
+ * - All memory is one static arena; nothing is allocated and memory never grows. Pointers are byte offsets into the
+ *   exported memory. A pointer, and the length that goes with it, hold until the next call into the module.
+ * - The host drives: it calls, the module answers; the module never calls out, so re-entrancy cannot happen.
+ * - `poll` says what is wanted as a set of `Want` bits. A bit stays set until the host has answered it (`opened`,
+ *   `closed`, `sent`, `flashDone`, …), so a host may serve them in any order and at any pace.
+ * - Time is `nowMs`, a monotonic count of milliseconds that wraps at 2^32. `timeout` says how long the host may sleep.
+ * - Text is UTF-8 without a terminator. Events and the configuration are JSON documents (RFC 8259).
+ * - Secrets are written once by `configure` and never come out again, except as signatures.
+ */
+
+/** Version of this contract; a host refuses a module with another one. */
+export const ABI_VERSION = 1;
+
+/** Results below zero, grouped by whose fault it is. */
+export const Code = {
+  /** Done. */
+  Ok: 0,
+  /** Caller: the window still holds what was written before; poll and try again. */
+  Busy: -2,
+  /** Caller: an argument is out of range, or the document is not what the call takes. */
+  BadArgument: -3,
+  /** Caller: the call is not possible in this state, for instance before `configure`. */
+  BadState: -4,
+  /** Caller: does not fit; `detail(Channel.Application)` has the bytes available. */
+  TooLarge: -5,
+  /** Peer: bytes that no valid message begins with. */
+  BadMessage: -20,
+  /** Peer: valid, but not something this agent handles. */
+  Unsupported: -21,
+  /** Peer: above a limit of this module. */
+  OverLimit: -22,
+  /** Peer: said no; `detail` has its number (CONNACK code, HTTP status, Alink code). */
+  Refused: -23,
+  /** Peer: silent for too long. */
+  TimedOut: -24,
+  /** Peer: hung up in the middle of something. */
+  Interrupted: -25,
+  /** Integrity: the digest of the package differs. */
+  BadDigest: -40,
+  /** Integrity: length or range of the package differs from what was announced. */
+  BadSize: -41,
+  /** Integrity: the package came over a path that the configuration does not allow. */
+  NotAllowed: -42,
+  /** Host: the link could not be established or failed. */
+  LinkFailed: -60,
+  /** Host: the peer's certificate is not trusted, or does not name the host. */
+  Untrusted: -61,
+  /** Host: a flash operation failed, or read back something else than was written. */
+  FlashFailed: -62,
+  /** Host: the boot loader refused. */
+  BootFailed: -63,
+} as const;
+export type Code = (typeof Code)[keyof typeof Code];
+
+/** What `poll` asks for. Bits of the channels are `Open << channel` and so on; more than one may be set. */
+export const Want = {
+  /** There is more work ready now: call `poll` again without sleeping. */
+  Again: 1,
+  /** A flash operation: see `flashOp`; answer with `flashDone`. */
+  Flash: 2,
+  /** A request to the boot loader: see `bootOp`; answer with `bootDone`. */
+  Boot: 4,
+  /** Random bytes: fill `entropyLen()` bytes at `entropyPtr()`, then `entropyDone()`. */
+  Entropy: 8,
+  /** At least one event waits: see `eventKind`. */
+  Event: 16,
+  /** Restart the device: what is in flight may be dropped. The module does nothing more. */
+  Restart: 32,
+  /** Connect channel 0 to `peerPtr`; answer with `opened` or `closed`. */
+  Open: 256,
+  /** Take channel 0 down after the bytes in its transmit window; answer with `closed`. */
+  Close: 4096,
+  /** Channel 0 has bytes to send. */
+  Transmit: 65536,
+  /** Channel 0 has room for received bytes. */
+  Receive: 1048576,
+} as const;
+export type Want = (typeof Want)[keyof typeof Want];
+
+/** Byte channels. Each has a receive and a transmit window. `Application` has no link; it only names faults. */
+export const Channel = {
+  /** The session with the platform. */
+  Mqtt: 0,
+  /** Downloads. */
+  Http: 1,
+  /** Not a link: `fault` and `detail` of the application's own posts. */
+  Application: 2,
+} as const;
+export type Channel = (typeof Channel)[keyof typeof Channel];
+
+/** Number of channels that have a link. */
+export const CHANNELS = 2;
+
+/** Why a link ended, told by the host in `closed`. */
+export const Closed = {
+  /** The module asked for it. */
+  Local: 0,
+  /** The peer ended it in an orderly way. */
+  Peer: 1,
+  /** It could not be established: refused, unreachable, name not found. */
+  Unreachable: 2,
+  /** It broke. */
+  Broken: 3,
+  /** TLS: the peer's certificate is not trusted or does not name the host. */
+  Untrusted: 4,
+} as const;
+export type Closed = (typeof Closed)[keyof typeof Closed];
+
+/** Kinds of flash operation. Offsets and lengths are bytes from the start of the flash that `configure` describes. */
+export const FlashOp = {
+  None: 0,
+  /** Read `flashLen` bytes at `flashOffset` into `flashPtr`. */
+  Read: 1,
+  /** Program `flashLen` bytes (a multiple of the write unit) from `flashPtr`. */
+  Write: 2,
+  /** Erase `flashLen` bytes (a multiple of the sector). */
+  Erase: 3,
+} as const;
+export type FlashOp = (typeof FlashOp)[keyof typeof FlashOp];
+
+/** Results for `flashDone` and `bootDone`. */
+export const Done = {
+  Ok: 0,
+  /** The operation failed. */
+  Failed: -1,
+  /** A read found bits that its error correction cannot mend, as a power cut leaves them. */
+  Unreadable: -2,
+} as const;
+export type Done = (typeof Done)[keyof typeof Done];
+
+/** Requests to the boot loader. */
+export const BootOp = {
+  None: 0,
+  /** Start slot `bootSlot()` at the next restart, on trial: unless it is confirmed, the present one comes back. */
+  Activate: 1,
+  /** The running slot is good: keep it. */
+  Confirm: 2,
+} as const;
+export type BootOp = (typeof BootOp)[keyof typeof BootOp];
+
+/** How the running image came to run; told by the host in `booted`. */
+export const Boot = {
+  /** The running slot is confirmed. */
+  Confirmed: 0,
+  /** The running slot is on trial. */
+  Trial: 1,
+  /** A trial failed and the boot loader fell back to the running slot. */
+  FellBack: 2,
+} as const;
+export type Boot = (typeof Boot)[keyof typeof Boot];
+
+/** What an application hands over with `post`; the payload stands in the in-window. */
+export const Post = {
+  /** Properties: a JSON object `{identifier: value}`. Answered by Event.PropertyPosted with the id. */
+  Property: 1,
+  /** An application topic, a zero byte, then the payload: published at QoS 1. */
+  Publish: 2,
+  /** An application topic to subscribe to. */
+  Subscribe: 3,
+  /** An application topic to unsubscribe from. */
+  Unsubscribe: 4,
+  /** End the session in an orderly way; no payload. Nothing is opened again before `post(Connect)`. */
+  Disconnect: 5,
+  /** Connect again after Disconnect or a refusal; no payload. */
+  Connect: 6,
+} as const;
+export type Post = (typeof Post)[keyof typeof Post];
+
+/** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces. */
+export const Event = {
+  None: 0,
+  /** "device.connecting": {peer, attempt} */
+  Connecting: 1,
+  /** "device.connected": {sessionPresent} */
+  Connected: 2,
+  /** "device.disconnected": {code, detail, retryMs, desc}; retryMs -1: will not try again by itself */
+  Disconnected: 3,
+  /** "property.posted": {id, code} */
+  PropertyPosted: 4,
+  /** "property.set": {token, params} */
+  PropertySet: 5,
+  /** "message": {topic, payload}, payload as text */
+  Message: 6,
+  /** "update.offered": {version, size, signMethod} */
+  UpdateOffered: 7,
+  /** "update.progress": {step, bytes, size} */
+  UpdateProgress: 8,
+  /** "update.verified": {version, size, digest, slot} */
+  UpdateVerified: 9,
+  /** "update.restart": {version, slot} */
+  UpdateRestart: 10,
+  /** "update.confirmed": {from, version, slot, digest, size} */
+  UpdateConfirmed: 11,
+  /** "update.failed": {version, step, code, detail, desc} */
+  UpdateFailed: 12,
+  /** "fault": {code, detail, desc}: something to know about that needs no other event */
+  Fault: 13,
+} as const;
+export type Event = (typeof Event)[keyof typeof Event];
+
+/** How a piece of an event goes on: `eventMore`. */
+export const Piece = {
+  /** It ends the event. */
+  Last: 0,
+  /** More pieces of the same event follow. */
+  More: 1,
+  /** The event cannot be finished (the peer's message was cut or malformed): forget its pieces. */
+  Abandoned: 2,
+} as const;
+export type Piece = (typeof Piece)[keyof typeof Piece];
+
+/** Longest configuration document and longest post, bytes: the in-window. */
+export const IN_WINDOW = 1024;
+
+/** Receive window of the MQTT channel, bytes. */
+export const MQTT_RX = 2048;
+
+/** Transmit window of the MQTT channel, bytes; unacknowledged QoS 1 messages stay in it. */
+export const MQTT_TX = 2048;
+
+/** One half of the HTTP window and one flash block, bytes. */
+export const HTTP_BLOCK = 2048;
+
+/** Event queue, bytes. */
+export const EVENT_QUEUE = 1024;
+
+/** Longest piece of an event, bytes. */
+export const EVENT_PIECE = 400;
+
+/** Largest write unit of a flash, bytes. */
+export const WRITE_UNIT = 32;
+
+/** Entropy asked for at start, bytes. */
+export const ENTROPY = 16;
+
+/** Every event by its name, as the module's JSON documents give it. */
+export interface EventMap {
+  /** "device.connecting": {peer, attempt} */
+  "device.connecting": {
+    event: "device.connecting";
+    peer: string;
+    attempt: number;
+  };
+  /** "device.connected": {sessionPresent} */
+  "device.connected": {
+    event: "device.connected";
+    sessionPresent: boolean;
+  };
+  /** "device.disconnected": {code, detail, retryMs, desc}; retryMs -1: will not try again by itself */
+  "device.disconnected": {
+    event: "device.disconnected";
+    code: number;
+    detail: number;
+    retryMs: number;
+    desc: string;
+  };
+  /** "property.posted": {id, code} */
+  "property.posted": {
+    event: "property.posted";
+    id: number;
+    code: number;
+  };
+  /** "property.set": {token, params} */
+  "property.set": {
+    event: "property.set";
+    token: number;
+    params: Record<string, unknown>;
+  };
+  /** "message": {topic, payload}, payload as text */
+  message: {
+    event: "message";
+    topic: string;
+    payload: string;
+  };
+  /** "update.offered": {version, size, signMethod} */
+  "update.offered": {
+    event: "update.offered";
+    version: string;
+    size: number;
+    signMethod: string;
+  };
+  /** "update.progress": {step, bytes, size} */
+  "update.progress": {
+    event: "update.progress";
+    step: number;
+    bytes: number;
+    size: number;
+  };
+  /** "update.verified": {version, size, digest, slot} */
+  "update.verified": {
+    event: "update.verified";
+    version: string;
+    size: number;
+    digest: string;
+    slot: "a" | "b";
+  };
+  /** "update.restart": {version, slot} */
+  "update.restart": {
+    event: "update.restart";
+    version: string;
+    slot: "a" | "b";
+  };
+  /** "update.confirmed": {from, version, slot, digest, size} */
+  "update.confirmed": {
+    event: "update.confirmed";
+    from: string;
+    version: string;
+    slot: "a" | "b";
+    digest: string;
+    size: number;
+  };
+  /** "update.failed": {version, step, code, detail, desc} */
+  "update.failed": {
+    event: "update.failed";
+    version: string;
+    step: number;
+    code: number;
+    detail: number;
+    desc: string;
+  };
+  /** "fault": {code, detail, desc}: something to know about that needs no other event */
+  fault: {
+    event: "fault";
+    code: number;
+    detail: number;
+    desc: string;
+  };
+}
+
+/** The exports of the module. */
+export interface AgentExports {
+  readonly memory: WebAssembly.Memory;
+  /** -> ABI_VERSION. */
+  abiVersion(): number;
+  /**
+   * Read one JSON document of `len` bytes from the in-window. May be called several times before the first `poll`;
+   * later members win. -> Ok, or BadArgument / TooLarge with a Fault event that names the member.
+   */
+  configure(len: number): number;
+  /** Tell which slot runs (0 or 1), how it came to run (`Boot`) and, for FellBack, the boot loader's reason (0 = none). Before the first `poll`. */
+  booted(slot: number, how: number, reason: number): number;
+  /** Do a bounded piece of work. -> a set of `Want` bits, or BadState before `configure`. */
+  poll(nowMs: number): number;
+  /** -> milliseconds after the last `poll` until the next one is due if nothing else happens; -1 = none. */
+  timeout(): number;
+  /** -> where received bytes of a channel go. */
+  rxPtr(ch: number): number;
+  /** -> how many received bytes fit at rxPtr; 0 = stop reading from the link. */
+  rxCap(ch: number): number;
+  /** `n` bytes were put at rxPtr. -> Ok, or BadArgument when n > rxCap. */
+  received(ch: number, n: number): number;
+  /** -> first byte to send. */
+  txPtr(ch: number): number;
+  /** -> how many bytes to send. */
+  txLen(ch: number): number;
+  /** The first `n` bytes at txPtr were sent. -> Ok, or BadArgument when n > txLen. */
+  sent(ch: number, n: number): number;
+  /** -> the URI to connect to: tcp://host:port or tls://host:port (RFC 3986; an IPv6 host stands in brackets). */
+  peerPtr(ch: number): number;
+  /** -> length of that URI, bytes. */
+  peerLen(ch: number): number;
+  /** The link is established (TLS included). -> Ok, or BadState when it was not asked for. */
+  opened(ch: number): number;
+  /** The link is down, or could not be established; `reason` is one of `Closed`. -> Ok. */
+  closed(ch: number, reason: number): number;
+  /** -> the first fault of a channel since it was opened, a `Code`; Ok = none. */
+  fault(ch: number): number;
+  /** -> the number that goes with `fault`: CONNACK code, HTTP status, Alink code, bytes available. */
+  detail(ch: number): number;
+  /** -> the flash operation that is wanted, a `FlashOp`. */
+  flashOp(): number;
+  /** -> its first byte in the flash. */
+  flashOffset(): number;
+  /** -> where its bytes come from or go to. */
+  flashPtr(): number;
+  /** -> its length, bytes. */
+  flashLen(): number;
+  /** The flash operation is over; `result` is one of `Done`. -> Ok, or BadState when none was wanted. */
+  flashDone(result: number): number;
+  /** -> what the boot loader is asked, a `BootOp`. */
+  bootOp(): number;
+  /** -> the slot it is about, 0 or 1. */
+  bootSlot(): number;
+  /** The boot loader has answered; `result` is one of `Done`. -> Ok, or BadState when nothing was asked. */
+  bootDone(result: number): number;
+  /** -> where random bytes go. */
+  entropyPtr(): number;
+  /** -> how many. */
+  entropyLen(): number;
+  /** The random bytes are there. -> Ok. */
+  entropyDone(): number;
+  /** -> the application's in-window. */
+  inPtr(): number;
+  /** -> how many bytes may be put there now; 0 = the previous post is still being taken, poll first. */
+  inCap(): number;
+  /**
+   * Hand over `len` bytes in the in-window; `kind` is one of `Post`. -> the message's id (> 0) where it gets an answer,
+   * else Ok; Busy, BadArgument, BadState, or TooLarge (fault and detail of Channel.Application say how many bytes would fit).
+   */
+  post(kind: number, len: number): number;
+  /** Answer the downlink request `token` with an Alink `code` (200 = done) and, in the in-window, a JSON object of `len` bytes as data (0 = {}). -> Ok or as `post`. */
+  reply(token: number, code: number, len: number): number;
+  /** -> the kind of the oldest event, an `Event`; None = the queue is empty. */
+  eventKind(): number;
+  /** -> the bytes of its next piece. */
+  eventPtr(): number;
+  /** -> their number. */
+  eventLen(): number;
+  /** -> how the event goes on after this piece, a `Piece`. */
+  eventMore(): number;
+  /** The piece was taken. -> Ok. */
+  eventDone(): number;
+  /** First byte after the static arena: a host that snapshots or shrinks the memory needs no more than [0, __heap_base). */
+  readonly __heap_base: WebAssembly.Global;
+  /** Zero on purpose: WAMR ignores __heap_base when this, rounded up to 16, lies above it. */
+  readonly __data_end: WebAssembly.Global;
+}

@@ -1,0 +1,120 @@
+// `alink-agent run`: one device against a platform until a signal ends it.
+
+import { dirname } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import { Device, type DeviceOptions, flashFile, member } from "../node/device.js";
+import { hopeless, printEvent } from "./device_events.js";
+import { readCertificates, readDeviceFile } from "./device_file.js";
+import { Output } from "./output.js";
+
+interface RunArguments {
+  device: string;
+  endpoint?: string;
+  ca?: string;
+  flash?: string;
+  allowPlain?: string[];
+  properties?: Record<string, unknown>;
+  json?: boolean;
+}
+
+const HELP = `
+The device file is JSON, keys in any letter case:
+  {"productKey":"…","deviceName":"…","deviceSecret":"…","version":"1.0.0"}
+and may have region, instanceId, endpoint, signMethod, keepAlive, allowPlain, flash, … as well. ALINK_PRODUCT_KEY,
+ALINK_DEVICE_NAME and ALINK_DEVICE_SECRET override it. Without an endpoint the device connects to the real cloud over TLS.
+
+SIGTERM and SIGINT disconnect and keep the state in the flash image; exit code 0 and 130.
+
+Examples:
+  $ alink-agent run --device device.json
+  $ alink-agent run --device device.json --endpoint mqtts://localhost:8883 --ca ca.pem --properties '{"temperature":21.5}'
+  $ alink-agent run --device device.json --endpoint mqtt://localhost:1883 --allow-plain mqtt,http`;
+
+/** Add the command. */
+export function register(program: Command): void {
+  program
+    .command("run")
+    .description("run one device until SIGTERM or SIGINT")
+    .requiredOption("--device <file>", "device file (JSON)")
+    .option("--endpoint <url>", "mqtts://host:port or mqtt://host:port (default: the device file's, else the cloud's)")
+    .option("--ca <file>", "PEM certificates to trust instead of the public ones, e.g. the local platform's CA")
+    .option("--flash <file>", "flash image, made when missing (default: DEVICENAME.flash beside the device file)")
+    .option("--allow-plain <paths>", "unencrypted paths to allow: mqtt, http or both", plainPaths)
+    .option("--properties <json>", "properties to report once connected, a JSON object", jsonObject)
+    .option("--json", "one JSON object a line")
+    .addHelpText("after", HELP)
+    .action((options: RunArguments) => run(options));
+}
+
+function plainPaths(text: string): string[] {
+  const paths = text.split(",").map((path) => path.trim().toLowerCase());
+  for (const path of paths)
+    if (path !== "mqtt" && path !== "http") throw new InvalidArgumentError("a list of mqtt and http, e.g. mqtt,http");
+  return paths;
+}
+
+function jsonObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // Said below.
+  }
+  throw new InvalidArgumentError('a JSON object, e.g. {"temperature":21.5}');
+}
+
+/** How the command ended. */
+type End = { signal: NodeJS.Signals } | { error: Error };
+
+async function run(options: RunArguments): Promise<void> {
+  const output = new Output({ json: options.json ?? false });
+  const configuration = readDeviceFile(options.device);
+  const name = String(member(configuration, "deviceName"));
+  const settings: DeviceOptions = { configuration, flash: options.flash ?? flashFile(name, dirname(options.device)) };
+  if (options.endpoint !== undefined) settings.endpoint = options.endpoint;
+  if (options.allowPlain !== undefined) settings.allowPlain = options.allowPlain;
+  if (options.ca !== undefined) settings.ca = readCertificates(options.ca);
+  const device = new Device(settings);
+  const ended = ending(device, name, output);
+  if (options.properties !== undefined) reportOnce(device, options.properties, output);
+  try {
+    await device.start();
+  } catch (error) {
+    const { name: kind, message } = error as Error;
+    if (kind === "ConfigurationError" || kind === "LayoutError")
+      throw new Error(`device file ${options.device}: ${message}`);
+    throw error;
+  }
+  const end = await ended;
+  await device.stop();
+  output.endProgress();
+  if ("error" in end) throw end.error;
+  process.exitCode = end.signal === "SIGINT" ? 130 : 0;
+}
+
+/** Prints events; resolves when a signal or something hopeless ends the command. */
+function ending(device: Device, name: string, output: Output): Promise<End> {
+  return new Promise((resolve) => {
+    device.on("event", (event) => {
+      printEvent(output, event, device);
+      const error = hopeless(event, device, name);
+      if (error !== undefined) resolve({ error });
+    });
+    device.on("error", (error) => resolve({ error }));
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.once(signal, () => {
+        resolve({ signal });
+        // A second one does not wait for the orderly end.
+        process.once(signal, () => process.exit(signal === "SIGINT" ? 130 : 1));
+      });
+    }
+  });
+}
+
+function reportOnce(device: Device, properties: Record<string, unknown>, output: Output): void {
+  device.once("device.connected", () => {
+    device.postProperties(properties).catch((error: Error) => {
+      output.event("fault", { code: 0, detail: 0, desc: error.message }, `note: ${error.message}`);
+    });
+  });
+}

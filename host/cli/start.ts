@@ -1,0 +1,138 @@
+// `alink-agent start`: platform, device and one update, with nothing to prepare.
+
+import { statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Command, Option } from "commander";
+import { flashLayout } from "../node/flash_layout.js";
+import { Demo, type Outcome } from "./demo.js";
+import { type DemoFiles, provideFiles } from "./demo_files.js";
+import { errorLine, formatBytes, Output } from "./output.js";
+
+interface StartArguments {
+  once?: boolean;
+  json?: boolean;
+  firmware?: string;
+  signMethod: "md5" | "sha256";
+  data?: string;
+}
+
+const HELP = `
+Starts the local platform with made-up credentials, runs a device against it over TLS, and updates the device's firmware
+through the platform's cloud API. Then the platform stays up until Ctrl-C, for your own devices.
+
+With --json the last line of the update is {"event":"done","done":true,"from","to","bytes","digest","slot","seconds"}, or
+{"event":"done","done":false,"reason"}; seconds count from the first step of the release to the confirmed restart.`;
+
+/** Add the command. */
+export function register(program: Command): void {
+  program
+    .command("start")
+    .description("show a firmware update end to end: platform and device in one process")
+    .option("--once", "end after the update: exit code 0 when the device runs the new version, else 1")
+    .option("--firmware <file>", "the package to publish (default: the module agent.wasm itself)")
+    .addOption(
+      new Option("--sign-method <digest>", "digest of the package").choices(["md5", "sha256"]).default("sha256"),
+    )
+    .option("--data <dir>", "keep credentials, platform and flash image there (default: a temporary directory)")
+    .option("--json", "one JSON object a line")
+    .addHelpText("after", HELP)
+    .action((options: StartArguments) => start(options));
+}
+
+/** A signal ended the command too early: 130 for SIGINT, 1 for SIGTERM. */
+class Interrupted extends Error {
+  constructor(readonly exitCode: number) {
+    super("interrupted before the update was complete");
+  }
+}
+
+async function start(options: StartArguments): Promise<void> {
+  const output = new Output({ json: options.json ?? false });
+  const signal = signalled();
+  let demo: Demo | undefined;
+  let files: DemoFiles | undefined;
+  try {
+    const firmware = options.firmware ?? fileURLToPath(new URL("../../agent.wasm", import.meta.url));
+    checkFirmware(firmware);
+    files = provideFiles(options.data);
+    demo = new Demo({ files, firmware, signMethod: options.signMethod, output });
+    const early = signal.then((code) => Promise.reject(new Interrupted(code)));
+    const outcome = await Promise.race([demo.update(), early]);
+    // The line that says "done" is the last one, so everything has ended before it.
+    if (options.once === true) await end(demo, files, output);
+    report(output, outcome, options.signMethod);
+    if (options.once === true) return;
+    invite(output, files, demo);
+    await signal;
+    await end(demo, files, output);
+  } catch (error) {
+    await end(demo, files, output);
+    process.exitCode = error instanceof Interrupted ? error.exitCode : 1;
+    process.stderr.write(`alink-agent: ${errorLine(error)}\n`);
+    output.event("done", { done: false, reason: errorLine(error) });
+  }
+}
+
+/** Resolves with the exit code when a signal arrives; a second one ends the process at once. */
+function signalled(): Promise<number> {
+  return new Promise((resolve) => {
+    for (const [signal, code] of [
+      ["SIGINT", 130],
+      ["SIGTERM", 1],
+    ] as const)
+      process.once(signal, () => {
+        resolve(code);
+        process.once(signal, () => process.exit(code));
+      });
+  });
+}
+
+/** Nothing is started for a package that no slot can take. */
+function checkFirmware(file: string): void {
+  let size: number;
+  try {
+    const found = statSync(file);
+    if (!found.isFile()) throw new Error("it is not a regular file");
+    size = found.size;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(`cannot read the firmware ${file}: ${code === "ENOENT" ? "no such file" : (code ?? message)}`);
+  }
+  const [, slot] = flashLayout().slots[1];
+  if (size === 0) throw new Error(`the firmware ${file} is empty`);
+  if (size > slot)
+    throw new Error(`the firmware ${file} has ${size} bytes, the device's slot takes ${slot}: use a smaller file`);
+}
+
+function report(output: Output, outcome: Outcome, method: string): void {
+  const { from, to, bytes, digest, slot, seconds } = outcome;
+  output.line("");
+  output.table([
+    ["version", `${from} -> ${to}`],
+    ["package", `${formatBytes(bytes)} (${bytes} bytes)`],
+    [method, digest],
+    ["slot", slot],
+    ["time", `${seconds.toFixed(1)} s`],
+  ]);
+  output.event("done", { done: true, ...outcome });
+}
+
+function invite(output: Output, files: DemoFiles, demo: Demo): void {
+  const ready = demo.platform!.ready;
+  output.line(`
+The platform stays up until Ctrl-C. Connect a device of your own, and update it:
+  alink-agent run --device ${files.ownDevice} --endpoint ${ready.mqtts} --ca ${ready.ca}
+  alink-agent publish FILE --version 2.0.0 --product ${files.productKey} --device your-device --endpoint ${ready.api} --access-key-file ${files.accessKeyFile}`);
+}
+
+/** Whatever fails while ending only hides what went before, so it is said and does not count. */
+async function end(demo: Demo | undefined, files: DemoFiles | undefined, output: Output): Promise<void> {
+  try {
+    await demo?.close();
+    files?.remove();
+    output.endProgress();
+  } catch (error) {
+    output.endProgress();
+    process.stderr.write(`alink-agent: ${errorLine(error)}\n`);
+  }
+}

@@ -1,0 +1,281 @@
+/** A device on Node: one module, its flash image, its links, and the events and posts of the application. */
+import { EventEmitter } from "node:events";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { type Channel, Code, type EventMap, Post } from "../abi.js";
+import type { Agent, AgentEvent } from "../agent.js";
+import { BootLoader } from "./boot.js";
+import { type Flash, FlashImage } from "./flash.js";
+import { flashLayout } from "./flash_layout.js";
+import { Loop } from "./loop.js";
+import { type Posted, Posts } from "./posts.js";
+
+/**
+ * Answers a property set: an Alink code (200 = done, the default) and data as a JSON object. Call it once.
+ * @returns resolves when the module took the answer
+ */
+export type Reply = (code?: number, data?: Record<string, unknown>) => Promise<void>;
+
+/** The events of the module by name, and those of the host. */
+export type DeviceEvents = {
+  [Name in Exclude<keyof EventMap, "property.set">]: [EventMap[Name]];
+} & {
+  /** With a listener the application answers; without one the device answers 200. */
+  "property.set": [EventMap["property.set"], Reply];
+  /** Every event of the module, before its own name. */
+  event: [AgentEvent];
+  /** The device has stopped by itself: the module failed three times in a row, or the configuration is refused. */
+  error: [Error];
+};
+
+export interface DeviceOptions {
+  /**
+   * Members of `configure`, in any letter case: productKey, deviceName, deviceSecret, region, instanceId, endpoint, version,
+   * keepAlive, allowPlain, flash, … At most 1024 bytes as JSON.
+   */
+  configuration: Record<string, unknown>;
+  /** mqtts://host:port or mqtt://host:port instead of the configuration's. */
+  endpoint?: string;
+  /** Unencrypted paths that are allowed: "mqtt", "http"; instead of the configuration's. */
+  allowPlain?: string[];
+  /** PEM of the only certificate authorities to trust; default: those Node comes with. */
+  ca?: string | Buffer;
+  /** The flash: a file's name (made when missing), or an open one, which `stop` leaves open. Default: `<deviceName>.flash` here. */
+  flash?: string | Flash;
+  /** The module, or its bytes; default: the agent.wasm of this package. */
+  module?: WebAssembly.Module | Uint8Array<ArrayBuffer>;
+  /** Makes an instance of the module; for tests. */
+  instantiate?: (module: WebAssembly.Module) => Promise<Agent>;
+}
+
+/** How long an orderly end may take, ms. */
+const STOP_MS = 5_000;
+
+export class Device extends EventEmitter<DeviceEvents> {
+  readonly #options: DeviceOptions;
+  readonly #encoder = new TextEncoder();
+  readonly #posts = new Posts(() => this.#loop?.wake());
+  #loop: Loop | undefined;
+  #image: FlashImage | undefined;
+  #loader: BootLoader | undefined;
+  /** The module will not connect by itself. */
+  #down = false;
+  #state: "stopped" | "running" | "ending" = "stopped";
+  #quiet: (() => void) | undefined;
+
+  constructor(options: DeviceOptions) {
+    super();
+    this.#options = options;
+  }
+
+  /**
+   * Open the flash, start the module and begin to connect; "device.connected" tells when it stands.
+   * @throws FlashError, LayoutError, ConfigurationError (one line each)
+   */
+  async start(): Promise<void> {
+    if (this.#state !== "stopped") throw new Error("the device runs already");
+    this.#state = "running";
+    this.#down = false;
+    try {
+      const { configuration, ca, instantiate } = this.#options;
+      const flash = this.#openFlash(member(configuration, "flash"));
+      this.#loader = new BootLoader(flash);
+      const module = instantiate === undefined ? await this.#module() : (undefined as unknown as WebAssembly.Module);
+      this.#loop = new Loop({
+        module,
+        documents: this.#documents(flash),
+        loader: this.#loader,
+        ca,
+        ...(instantiate === undefined ? {} : { instantiate }),
+        onEvent: (event) => this.#event(event),
+        onTurn: (agent) => this.#posts.turn(agent),
+        onRestart: () => this.#posts.fail("the device restarted before the answer came"),
+        onTrap: (error, count) => this.#hostFault(`the module stopped (${count} in a row): ${error.message}`),
+        onIdle: (linked) => this.#idle(linked),
+        onHostFault: (text) => this.#hostFault(text, Code.FlashFailed),
+        onFailure: (error) => this.#fail(error),
+      });
+      await this.#loop.start();
+    } catch (error) {
+      this.#end("the device could not start");
+      throw error;
+    }
+  }
+
+  /**
+   * End in an orderly way: DISCONNECT, links closed, state kept in the flash. At most 5 s.
+   * Posts that still wait are rejected.
+   */
+  async stop(): Promise<void> {
+    if (this.#state !== "running") return;
+    this.#state = "ending";
+    // A post that cannot leave now would hold up the disconnect behind it.
+    this.#posts.fail("the device is stopping");
+    let timer: NodeJS.Timeout | undefined;
+    const quiet = new Promise<void>((done) => {
+      timer = setTimeout(done, STOP_MS);
+      this.#posts
+        .post("disconnect", Post.Disconnect, new Uint8Array(0), false)
+        .then(() => {
+          this.#quiet = done;
+          this.#loop?.wake();
+        })
+        .catch(done);
+    });
+    await quiet;
+    clearTimeout(timer);
+    this.#end("the device was stopped");
+  }
+
+  /**
+   * Report properties.
+   * @param properties identifier → value
+   * @returns the message's id and the platform's code (200 = done). While the link is down the post waits for it.
+   * @throws PostError: too large (says both numbers), not connected and not trying, no answer, stopped
+   */
+  postProperties(properties: Record<string, unknown>): Promise<Posted> {
+    return this.#post("the property post", Post.Property, JSON.stringify(properties), true);
+  }
+
+  /** Publish to an application topic at QoS 1. @returns resolves when the module took it. @throws PostError */
+  async publish(topic: string, payload: string | Uint8Array): Promise<void> {
+    const body = typeof payload === "string" ? this.#encoder.encode(payload) : payload;
+    const head = this.#encoder.encode(`${topic}\0`);
+    const bytes = new Uint8Array(head.length + body.length);
+    bytes.set(head);
+    bytes.set(body, head.length);
+    await this.#post("the message", Post.Publish, bytes, false);
+  }
+
+  /** Subscribe to an application topic; "message" brings what arrives. @throws PostError */
+  async subscribe(topic: string): Promise<void> {
+    await this.#post("the subscription", Post.Subscribe, topic, false);
+  }
+
+  /** End a subscription. @throws PostError */
+  async unsubscribe(topic: string): Promise<void> {
+    await this.#post("the end of the subscription", Post.Unsubscribe, topic, false);
+  }
+
+  /** The last error of a channel's link in Node's words ("" = none); for people. */
+  linkError(channel: Channel): string {
+    return this.#loop?.channels.errors[channel] ?? "";
+  }
+
+  /** The flash, while the device runs. */
+  get flash(): Flash | undefined {
+    return this.#loader?.flash;
+  }
+
+  #openFlash(members: unknown): Flash {
+    const { flash, configuration } = this.#options;
+    if (typeof flash === "object") return flash;
+    this.#image = FlashImage.open(flash ?? flashFile(member(configuration, "deviceName")), flashLayout(members ?? {}));
+    return this.#image;
+  }
+
+  async #module(): Promise<WebAssembly.Module> {
+    const { module } = this.#options;
+    if (module instanceof WebAssembly.Module) return module;
+    if (module !== undefined) return WebAssembly.compile(module);
+    const url = new URL("../../agent.wasm", import.meta.url);
+    try {
+      return await WebAssembly.compile(await readFile(url));
+    } catch (error) {
+      throw new Error(
+        `the module ${url.pathname} cannot be loaded (${(error as Error).message}): build it with npm run build`,
+      );
+    }
+  }
+
+  /** Later members win. The layout goes last and complete, so that module and host agree on every region. */
+  #documents(flash: Flash): Record<string, unknown>[] {
+    const { configuration, endpoint, allowPlain } = this.#options;
+    const plain = Object.entries(configuration).filter(([key]) => key.toLowerCase() !== "flash");
+    const documents: Record<string, unknown>[] = [Object.fromEntries(plain)];
+    if (endpoint !== undefined) documents.push({ endpoint });
+    if (allowPlain !== undefined) documents.push({ allowPlain });
+    documents.push({ flash: flash.layout });
+    return documents;
+  }
+
+  #post(what: string, kind: Post, payload: string | Uint8Array, answered: boolean): Promise<Posted> {
+    if (this.#state !== "running") return Promise.reject(new Error(`${what}: the device does not run`));
+    if (this.#down) return Promise.reject(new Error(`${what}: the device is disconnected and does not try again`));
+    const bytes = typeof payload === "string" ? this.#encoder.encode(payload) : payload;
+    return this.#posts.post(what, kind, bytes, answered);
+  }
+
+  #event(event: AgentEvent): void {
+    if (event.event === "device.connecting") this.#down = false;
+    if (event.event === "device.disconnected" && event.retryMs < 0) {
+      this.#down = true;
+      if (this.#state === "running") this.#posts.fail("the device is disconnected and does not try again");
+    }
+    if (event.event === "property.posted") this.#posts.settle(event);
+    this.#tell(() => this.emit("event", event));
+    if (event.event === "property.set") this.#propertySet(event);
+    else this.#tell(() => this.emit(event.event, event as never));
+  }
+
+  #propertySet(event: EventMap["property.set"]): void {
+    const reply: Reply = async (code = 200, data) => {
+      const bytes = data === undefined ? new Uint8Array(0) : this.#encoder.encode(JSON.stringify(data));
+      await this.#posts.reply(event.token, code, bytes);
+    };
+    if (this.listenerCount("property.set") > 0) this.#tell(() => this.emit("property.set", event, reply));
+    else reply().catch((error: Error) => this.#hostFault(error.message));
+  }
+
+  /** What a listener throws is an uncaught error as anywhere in Node, but the loop goes on. */
+  #tell(emit: () => void): void {
+    try {
+      emit();
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  }
+
+  #hostFault(desc: string, code: number = Code.BadState): void {
+    const event: EventMap["fault"] = { event: "fault", code, detail: 0, desc };
+    this.#tell(() => this.emit("event", event));
+    this.#tell(() => this.emit("fault", event));
+  }
+
+  #idle(linked: boolean): void {
+    if (!linked) this.#quiet?.();
+  }
+
+  #fail(error: Error): void {
+    this.#quiet?.();
+    this.#end(error.message);
+    process.nextTick(() => this.emit("error", error));
+  }
+
+  #end(reason: string): void {
+    this.#loop?.halt();
+    this.#posts.fail(reason);
+    this.#quiet = undefined;
+    this.#image?.close();
+    this.#image = undefined;
+    this.#loader = undefined;
+    this.#state = "stopped";
+  }
+}
+
+/** A member of a document whose keys come in any letter case; the last one wins, as in the module. */
+export function member(document: Record<string, unknown>, name: string): unknown {
+  const wanted = name.toLowerCase();
+  return Object.entries(document)
+    .filter(([key]) => key.toLowerCase() === wanted)
+    .at(-1)?.[1];
+}
+
+/** `<deviceName>.flash`, in the current folder or in `folder`. */
+export function flashFile(deviceName: unknown, folder = "."): string {
+  // ":" is legal in a DeviceName but not in every file system.
+  const name = typeof deviceName === "string" ? deviceName.replace(/[^A-Za-z0-9._@-]/g, "_") : "";
+  return resolve(folder, `${name === "" ? "device" : name}.flash`);
+}

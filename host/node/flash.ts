@@ -1,0 +1,206 @@
+/**
+ * A flash in a file, with the rules of the real part: a write unit is programmed once between erases, offsets and
+ * lengths are multiples of the unit or the sector. A broken rule is an error, so that it is found here and not on a
+ * board whose error correction makes such a unit unreadable.
+ */
+import { closeSync, fdatasyncSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { FileLock } from "./file_lock.js";
+import type { FlashLayout } from "./flash_layout.js";
+import { flashBytes } from "./flash_layout.js";
+
+/** A flash as the boot loader and the loop see it. Offsets and lengths are bytes from its start. */
+export interface Flash {
+  readonly layout: FlashLayout;
+  /** @returns `length` bytes from `offset` */
+  read(offset: number, length: number): Uint8Array;
+  /** Program erased write units. */
+  write(offset: number, bytes: Uint8Array): void;
+  /** Erase whole sectors. */
+  erase(offset: number, length: number): void;
+  /** Everything written so far survives a power cut after this. */
+  flush(): void;
+}
+
+/** A flash operation failed or broke a rule; the message is one line. */
+export class FlashError extends Error {
+  override name = "FlashError";
+}
+
+/** How often each operation was carried out since the image was opened. */
+export interface FlashOperations {
+  read: number;
+  write: number;
+  erase: number;
+}
+
+/** Bytes written at a time while a new image is filled. */
+const FILL = 1024 * 1024;
+
+export class FlashImage implements Flash {
+  readonly operations: FlashOperations = { read: 0, write: 0, erase: 0 };
+  readonly #bytes: number;
+  /** One bit a write unit: programmed since it was erased, as far as this process has seen. Programming the erased
+   * value leaves no trace in the file, yet the part's error correction forbids a second time all the same. */
+  readonly #programmed: Uint8Array;
+  #open = true;
+
+  private constructor(
+    readonly path: string,
+    readonly layout: FlashLayout,
+    readonly fd: number,
+    readonly lock: FileLock,
+  ) {
+    this.#bytes = flashBytes(layout);
+    this.#programmed = new Uint8Array(Math.ceil(this.#bytes / layout.write / 8));
+  }
+
+  /**
+   * Open an image, made and filled with the erased value when there is none. It is locked against other processes.
+   * @param path the file
+   * @param layout checked regions, as `flashLayout` gives them
+   * @throws FlashError when it is in use, has another size, or cannot be read and written
+   */
+  static open(path: string, layout: FlashLayout): FlashImage {
+    let lock: FileLock | undefined;
+    try {
+      lock = FileLock.take(path);
+      createMissing(path, layout);
+      return new FlashImage(path, layout, openSync(path, "r+"), lock);
+    } catch (error) {
+      lock?.release();
+      if (error instanceof FlashError) throw error;
+      throw new FlashError(`flash image ${path}: ${(error as Error).message}`);
+    }
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    this.readInto(offset, bytes);
+    return bytes;
+  }
+
+  /** As `read`, into `target`. */
+  readInto(offset: number, target: Uint8Array): void {
+    this.#check("read", offset, target.length, 1);
+    this.operations.read++;
+    this.#readFile(offset, target);
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    const unit = this.layout.write;
+    this.#check("write", offset, bytes.length, unit);
+    const before = new Uint8Array(bytes.length);
+    this.#readFile(offset, before);
+    for (let at = 0; at < before.length; at++)
+      if (before[at] !== this.layout.erased || this.#isProgrammed((offset + at) / unit))
+        throw new FlashError(
+          `flash image ${this.path}: write of ${bytes.length} bytes at ${offset}: the unit at ${offset + at - (at % unit)} was programmed before: erase its sector first`,
+        );
+    this.operations.write++;
+    for (let at = 0; at < bytes.length; at += unit) this.#mark((offset + at) / unit);
+    this.#attempt("write", () => writeAll(this.fd, bytes, offset));
+  }
+
+  erase(offset: number, length: number): void {
+    this.#check("erase", offset, length, this.layout.sector);
+    this.operations.erase++;
+    const sector = new Uint8Array(this.layout.sector).fill(this.layout.erased);
+    for (let at = offset; at < offset + length; at += sector.length)
+      this.#attempt("erase", () => writeAll(this.fd, sector, at));
+    const unit = this.layout.write;
+    for (let at = offset; at < offset + length; at += unit) this.#clear(at / unit);
+  }
+
+  flush(): void {
+    this.#attempt("flush", () => fdatasyncSync(this.fd));
+  }
+
+  /** Give the image free. More calls are errors, except `close`. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    try {
+      fdatasyncSync(this.fd);
+    } finally {
+      closeSync(this.fd);
+      this.lock.release();
+    }
+  }
+
+  #isProgrammed(unit: number): boolean {
+    const index = Math.floor(unit);
+    return ((this.#programmed[index >>> 3]! >>> (index & 7)) & 1) !== 0;
+  }
+
+  #mark(unit: number): void {
+    this.#programmed[unit >>> 3]! |= 1 << (unit & 7);
+  }
+
+  #clear(unit: number): void {
+    this.#programmed[unit >>> 3]! &= ~(1 << (unit & 7));
+  }
+
+  #check(operation: string, offset: number, length: number, multiple: number): void {
+    const what = `flash image ${this.path}: ${operation} of ${length} bytes at ${offset}`;
+    if (!this.#open) throw new FlashError(`${what}: the image is closed`);
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset + length > this.#bytes)
+      throw new FlashError(`${what}: the flash has ${this.#bytes} bytes`);
+    if (offset % multiple !== 0 || length % multiple !== 0)
+      throw new FlashError(`${what}: both must be multiples of ${multiple}`);
+  }
+
+  #readFile(offset: number, target: Uint8Array): void {
+    let done = 0;
+    while (done < target.length) {
+      const n = this.#attempt("read", () => readSync(this.fd, target, done, target.length - done, offset + done));
+      if (n === 0) throw new FlashError(`flash image ${this.path}: it was cut to ${offset + done} bytes while in use`);
+      done += n;
+    }
+  }
+
+  #attempt<T>(operation: string, run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      throw new FlashError(`flash image ${this.path}: ${operation}: ${(error as Error).message}`);
+    }
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
+  let done = 0;
+  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+}
+
+/** A file of the right size is kept; another size is an error, because it was made for another layout. */
+function createMissing(path: string, layout: FlashLayout): void {
+  const bytes = flashBytes(layout);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) {
+    fillNew(path, bytes, layout.erased);
+    return;
+  }
+  if (!stat.isFile()) throw new FlashError(`flash image ${path}: is not a file`);
+  if (stat.size !== bytes)
+    throw new FlashError(
+      `flash image ${path}: has ${stat.size} bytes, the layout asks for ${bytes}: name another file, or restore the layout it was made with`,
+    );
+}
+
+/** Filled under another name first: a cut in between leaves no image of a wrong size. */
+function fillNew(path: string, bytes: number, erased: number): void {
+  const partial = `${path}.new`;
+  const fd = openSync(partial, "w", 0o600);
+  try {
+    const block = new Uint8Array(Math.min(FILL, bytes)).fill(erased);
+    for (let at = 0; at < bytes; at += block.length)
+      writeAll(fd, block.subarray(0, Math.min(block.length, bytes - at)), at);
+    fdatasyncSync(fd);
+  } catch (error) {
+    closeSync(fd);
+    rmSync(partial, { force: true });
+    throw error;
+  }
+  closeSync(fd);
+  renameSync(partial, path);
+}
