@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+// The command line: builds the program, turns whatever goes wrong into one line and an exit code.
+// 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command, CommanderError } from "commander";
+import { oneLine, reportFailure } from "./output.js";
+import * as platform from "./platform.js";
+import * as publish from "./publish.js";
+import * as run from "./run.js";
+import * as start from "./start.js";
+
+function version(): string {
+  // build/host/cli/main.js → the package's root.
+  const file = join(import.meta.dirname, "..", "..", "..", "package.json");
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+function createProgram(): Command {
+  const program = new Command("alink-agent")
+    .description("Device agent for the Alink protocol: devices, a local platform, firmware releases.")
+    .version(version())
+    .showHelpAfterError("(--help shows the usage)")
+    // `publish --version V` is the firmware's version, not a question for ours.
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(`alink-agent: ${oneLine(text.replace(/^error: /, ""))}\n`),
+    });
+  for (const command of [run, start, platform, publish]) command.register(program);
+  return program;
+}
+
+async function main(argv: string[]): Promise<void> {
+  try {
+    await createProgram().parseAsync(argv);
+  } catch (error) {
+    const json = argv.includes("--json");
+    // commander has printed its own message already.
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+    else process.exitCode = reportFailure(error, json);
+  }
+}
+
+// A reader that went away (`| head`) is not a failure worth a stack trace.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+process.on("uncaughtException", (error) => process.exit(reportFailure(error, process.argv.includes("--json"))));
+
+await main(process.argv);
