@@ -164,7 +164,7 @@ export const enum Post {
   Connect = 6,
 }
 
-/** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces. */
+/** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */
 export const enum Event {
   None = 0,
   /** "device.connecting": {peer, attempt} */

@@ -9,7 +9,7 @@ export function abiVersion(): i32 {
 }
 /**
  * Read one JSON document of `len` bytes from the in-window. May be called several times before the first `poll`;
- * later members win. -> Ok, or BadArgument / TooLarge with a Fault event that names the member.
+ * later members win. -> Ok, or BadArgument with a Fault event that names the member; after that, start a fresh instance.
  */
 export function configure(len: i32): i32 {
   return agent.configure(len);

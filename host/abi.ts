@@ -175,7 +175,7 @@ export const Post = {
 } as const;
 export type Post = (typeof Post)[keyof typeof Post];
 
-/** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces. */
+/** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */
 export const Event = {
   None: 0,
   /** "device.connecting": {peer, attempt} */
@@ -343,7 +343,7 @@ export interface AgentExports {
   abiVersion(): number;
   /**
    * Read one JSON document of `len` bytes from the in-window. May be called several times before the first `poll`;
-   * later members win. -> Ok, or BadArgument / TooLarge with a Fault event that names the member.
+   * later members win. -> Ok, or BadArgument with a Fault event that names the member; after that, start a fresh instance.
    */
   configure(len: number): number;
   /** Tell which slot runs (0 or 1), how it came to run (`Boot`) and, for FellBack, the boot loader's reason (0 = none). Before the first `poll`. */

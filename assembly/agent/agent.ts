@@ -49,7 +49,7 @@ import {
   fetchTimeout,
 } from "../protocol/fetch";
 import { flashAnswer, flashWanted } from "../protocol/flash";
-import { journalFailed, journalIdle, journalLoad, journalStep } from "../protocol/journal";
+import { journalBusy, journalLoad, journalStep } from "../protocol/journal";
 import {
   Phase,
   sessionClosed,
@@ -89,6 +89,7 @@ export function booted(slot: i32, how: i32, reason: i32): i32 {
 
 export function poll(nowMs: i32): i32 {
   assembleEvents();
+  if (CONFIG.refused) return Code.BadArgument;
   if (!CONFIG.present) return Code.BadState;
   if (!CONFIG.assembled) {
     const code = assemble();
@@ -120,18 +121,23 @@ function work(): bool {
     return true;
   }
   let again = route();
+  if (fetchTick(FETCH, now)) return true;
+  // an event in pieces is not broken up by others: what could emit one waits for its end
+  if (DOWNLINK.open) {
+    journalStep(JOURNAL);
+    return again;
+  }
   if (!eventsRoom(EVENTS)) return true;
   again = inboxStep() || again;
   if (!eventsRoom(EVENTS)) return true;
   again = expire() || again;
   if (!eventsRoom(EVENTS)) return true;
-  if (fetchTick(FETCH, now)) return true;
   fetchStep(FETCH);
   const task = UPDATE.task;
   again = updateStep(UPDATE, now) || again;
-  const recording = !journalIdle(JOURNAL);
+  const recording = journalBusy(JOURNAL);
   journalStep(JOURNAL);
-  return again || task != UPDATE.task || (recording && journalIdle(JOURNAL));
+  return again || task != UPDATE.task || (recording && !journalBusy(JOURNAL));
 }
 
 /** Read the state region before anything else: it says which version runs. */
@@ -141,7 +147,7 @@ function load(): bool {
     AGENT.loading = true;
   }
   if (AGENT.loading) journalStep(JOURNAL);
-  if (AGENT.loading && !journalIdle(JOURNAL) && !journalFailed(JOURNAL)) return false;
+  if (AGENT.loading && journalBusy(JOURNAL)) return false;
   AGENT.loaded = true;
   updateResume(UPDATE);
   return true;
@@ -184,8 +190,14 @@ function sooner(a: i32, b: i32): i32 {
 
 export function timeout(): i32 {
   if (!CONFIG.assembled || !AGENT.loaded || UPDATE.task == Task.Restart) return -1;
-  let ms = sooner(sessionTimeout(SESSION), fetchTimeout(FETCH));
-  if (SESSION.phase == Phase.Ready) ms = sooner(ms, pendingTimeout(ALINK));
+  const ms = sooner(sessionTimeout(SESSION), fetchTimeout(FETCH));
+  // what waits for the end of an event in pieces does not wait for time
+  return DOWNLINK.open ? ms : sooner(ms, workTimeout());
+}
+
+function workTimeout(): i32 {
+  let ms: i32 = -1;
+  if (SESSION.phase == Phase.Ready) ms = pendingTimeout(ALINK);
   return sooner(ms, updateTimeout(UPDATE));
 }
 
@@ -202,6 +214,7 @@ export function rxCap(ch: i32): i32 {
 
 export function received(ch: i32, n: i32): i32 {
   if (n < 0 || n > rxCap(ch)) return Code.BadArgument;
+  if (n == 0) return Code.Ok;
   if (ch == Channel.Mqtt) SESSION.rxEnd += n;
   else fetchReceived(FETCH, n);
   return Code.Ok;
@@ -222,6 +235,7 @@ export function txLen(ch: i32): i32 {
 
 export function sent(ch: i32, n: i32): i32 {
   if (n < 0 || n > txLen(ch)) return Code.BadArgument;
+  if (n == 0) return Code.Ok;
   if (ch == Channel.Mqtt) sessionSent(SESSION, n);
   else FETCH.txAt += n;
   return Code.Ok;

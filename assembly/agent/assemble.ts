@@ -160,9 +160,9 @@ function assembleUpdate(): void {
   j.flash = arena.FLASH;
   j.page = arena.JOURNAL_BUFFER;
   j.state1 = changetype<usize>(arena.INSTALLED);
-  j.cap1 = arena.INSTALLED_CAP;
+  j.size1 = arena.INSTALLED_CAP;
   j.state2 = changetype<usize>(arena.UPDATE_STATE);
-  j.cap2 = arena.UPDATE_CAP;
+  j.size2 = arena.UPDATE_CAP;
   const u = arena.UPDATE;
   u.alink = arena.ALINK;
   u.events = arena.EVENTS;

@@ -190,8 +190,17 @@ export function refuseMember(name: usize, text: usize): i32 {
   return Code.BadArgument;
 }
 
-/** Read one document of `length` bytes from the in-window. */
+/**
+ * Read one document of `length` bytes from the in-window. One that is refused may have left values behind, so after it
+ * nothing but a fresh instance will do.
+ */
 export function readConfiguration(length: u32): i32 {
+  const code = read(length);
+  if (code != Code.Ok) CONFIG.refused = true;
+  return code;
+}
+
+function read(length: u32): i32 {
   const r = IN_READER;
   jsonInit(r);
   r.at = IN;

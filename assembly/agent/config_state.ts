@@ -4,6 +4,8 @@
 export class Config {
   /** A document was read. */
   present: bool = false;
+  /** A document was refused: the agent cannot be put together. */
+  refused: bool = false;
   /** It is complete and the agent was put together from it. */
   assembled: bool = false;
   keepAlive: u32 = 0;

@@ -44,7 +44,9 @@ export class Downlink {
   token: i32 = 0;
   /** An event was begun whose last piece is still to come. */
   open: bool = false;
-  /** The params of this property set were handed on whole. */
+  /** The params of a property set are being handed on as they come. */
+  streaming: bool = false;
+  /** They were handed on whole. */
   delivered: bool = false;
   /** Number of the present property set, for the application's reply. */
   request: u32 = 0;
@@ -68,6 +70,7 @@ export function downlinkStart(d: Downlink, topic: Topic, topicPtr: usize, topicL
   d.topic = topic;
   d.member = Member.None;
   d.open = false;
+  d.streaming = false;
   d.delivered = false;
   d.idLength = 0;
   d.idText = false;
@@ -100,7 +103,7 @@ export function downlinkData(d: Downlink, ptr: usize, len: u32): void {
   const r = d.reader;
   r.at = ptr;
   r.end = ptr + len;
-  let raw: usize = d.member == Member.Params && r.depth > 1 ? ptr : 0;
+  let raw: usize = d.streaming ? ptr : 0;
   if (raw != 0) pieceBegin(d.events);
   for (;;) {
     d.token = jsonNext(r);
@@ -112,6 +115,7 @@ export function downlinkData(d: Downlink, ptr: usize, len: u32): void {
       putRaw(d, raw, r.at);
       raw = 0;
       d.member = Member.None;
+      d.streaming = false;
       d.delivered = true;
       pieceEnd(d.events, Event.PropertySet, Piece.More);
     } else if (raw == 0) step(d, d.token);
@@ -132,6 +136,7 @@ function putRaw(d: Downlink, from: usize, to: usize): void {
 function propertySet(d: Downlink): void {
   d.request += 1;
   d.open = true;
+  d.streaming = true;
   const w = pieceBegin(d.events);
   putText(w, S('{"event":"property.set","token":'));
   putDecimal(w, d.request);

@@ -74,9 +74,9 @@ export class Journal {
   length1: u32 = 0;
   state2: usize = 0;
   length2: u32 = 0;
-  /** Room for each. */
-  cap1: u32 = 0;
-  cap2: u32 = 0;
+  /** Payload of each kind in this format; a record of another length is none of ours. */
+  size1: u32 = 0;
+  size2: u32 = 0;
 }
 
 function sectors(j: Journal): u32 {
@@ -111,9 +111,9 @@ export function journalLoad(j: Journal): void {
   j.step = Step.Headers;
 }
 
-/** Whether everything asked for is done. */
-export function journalIdle(j: Journal): bool {
-  return j.step == Step.Ready && j.dirty == 0;
+/** Whether there is something that is still to be done. */
+export function journalBusy(j: Journal): bool {
+  return j.step != Step.Failed && (j.step != Step.Ready || j.dirty != 0);
 }
 
 /** A flash operation failed; what was not written is kept in memory only. */
@@ -265,7 +265,7 @@ function takeRecord(j: Journal, ok: bool): void {
     return;
   }
   const kind: u32 = load<u8>(p, 1);
-  if (kind >= 1 && kind <= KINDS && length <= (kind == Kind.Installed ? j.cap1 : j.cap2)) {
+  if (kind >= 1 && kind <= KINDS && length == (kind == Kind.Installed ? j.size1 : j.size2)) {
     copy(stateOf(j, kind), p + HEAD, length);
     if (kind == Kind.Installed) j.length1 = length;
     else j.length2 = length;

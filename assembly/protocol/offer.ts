@@ -117,7 +117,7 @@ export function offerValue(o: Offer, r: JsonReader, token: JsonToken): void {
   if (r.total > r.len && field != Field.Md5) return refuse(o, Code.OverLimit);
   switch (field) {
     case Field.Version:
-      o.versionLength = plain(o.version, r.len) ? r.len : 0;
+      o.versionLength = plainVersion(o.version, r.len) ? r.len : 0;
       break;
     case Field.Url:
       o.urlLength = token == JsonToken.String ? r.len : 0;
@@ -155,7 +155,8 @@ export function offerValue(o: Offer, r: JsonReader, token: JsonToken): void {
 }
 
 /** Versions are 1–64 of letters, digits, dot, underscore and hyphen (Alink §8). */
-function plain(ptr: usize, len: u32): bool {
+export function plainVersion(ptr: usize, len: u32): bool {
+  if (len == 0 || len > VERSION_MAX) return false;
   for (let i: u32 = 0; i < len; i++) {
     const c: u32 = load<u8>(ptr + i);
     const letter = (c | 32) - 97 < 26;

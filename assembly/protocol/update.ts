@@ -16,7 +16,7 @@ import { Events } from "./events";
 import { Fetch, fetchCancel, FetchPhase, fetchStart } from "./fetch";
 import { Flash, slotLength } from "./flash";
 import { Image, imageComplete, imageDigest, imageDrained, imageInit, imageStep } from "./image";
-import { Journal, journalFailed, journalIdle, journalPut, Kind } from "./journal";
+import { Journal, journalBusy, journalFailed, journalPut, Kind } from "./journal";
 import { Phase, reached, sessionStop } from "./mqtt_session";
 import { DIGEST_MAX, Offer, offerEnd, VERSION_MAX } from "./offer";
 import { Topic } from "./topics";
@@ -33,6 +33,7 @@ import {
   install,
   Installed,
   INSTALLED_SIZE,
+  installedSound,
   installedVersion,
   Running,
   runningVersion,
@@ -40,6 +41,7 @@ import {
   updateDigest,
   updateFrom,
   UpdatePhase,
+  updateSound,
   UpdateState,
   updateVersion,
 } from "./update_state";
@@ -134,6 +136,8 @@ export function updateListens(u: Update): bool {
 /** The journal is read: go on where the last run ended. */
 export function updateResume(u: Update): void {
   const s = u.state;
+  if (u.journal.length1 != 0 && !installedSound(u.installed)) u.journal.length1 = 0;
+  if (u.journal.length2 == 0 || !updateSound(s, slotLength(u.flash, s.slot))) s.phase = <u8>UpdatePhase.None;
   runningVersion(u.running, u.installed, u.journal.length1, s, u.configured);
   const started = s.phase == UpdatePhase.Verified || s.phase == UpdatePhase.Activated;
   if (s.phase == UpdatePhase.Failed) u.task = Task.Report;
@@ -287,7 +291,8 @@ export function updateStep(u: Update, now: u32): bool {
   if (u.askDue && (u.task == Task.Idle || u.task == Task.Renew)) askForFirmware(u);
   if ((u.task == Task.Confirm || u.task == Task.Activate) && u.bootOp == BootOp.None && u.bootResult != BOOT_PENDING)
     booted(u);
-  if (journalFailed(u.journal) && u.task >= Task.Accept && u.task < Task.Drain && u.task != Task.Restart) {
+  // once the boot loader was asked, going on is safer than going back
+  if (journalFailed(u.journal) && u.task >= Task.Accept && u.task < Task.Activate) {
     fail(u, Failure.Flash, Code.FlashFailed, 0);
   }
   if (u.task == Task.Fetch) return fetching(u);
@@ -295,7 +300,7 @@ export function updateStep(u: Update, now: u32): bool {
   if (u.task == Task.Renew && reached(now, u.due)) fail(u, Failure.Download, Code.Refused, u.fetch.detail);
   if (u.task == Task.Leave) leave(u);
   if (u.task == Task.Report && u.reportId == 0) u.reportId = progress(u, u.state.step);
-  if (!journalIdle(u.journal) && !journalFailed(u.journal)) return false;
+  if (journalBusy(u.journal)) return false;
   recorded(u);
   return false;
 }

@@ -3,7 +3,8 @@
  * the payload of a journal record as it stands (docs/state-region.md), so its layout is format version 1.
  */
 import { copy, litLen, litPtr } from "../bytes/text";
-import { DIGEST_MAX, VERSION_MAX } from "./offer";
+import { Digest } from "../crypto/hmac";
+import { DIGEST_MAX, plainVersion, VERSION_MAX } from "./offer";
 
 /** How far the update in hand is. */
 export const enum UpdatePhase {
@@ -74,6 +75,22 @@ export function updateVersion(s: UpdateState): usize {
 
 export function updateFrom(s: UpdateState): usize {
   return changetype<usize>(s) + UPDATE_HEAD + DIGEST_MAX + VERSION_MAX;
+}
+
+/** Whether a record that was read can be used: a checksum does not say that its writer was this agent. */
+export function installedSound(i: Installed): bool {
+  return i.slot <= 1 && plainVersion(installedVersion(i), i.versionLength);
+}
+
+/** The same for an update; `room` is the length of its slot. */
+export function updateSound(s: UpdateState, room: u32): bool {
+  if (s.phase == UpdatePhase.None || <i32>s.phase > UpdatePhase.Failed || s.slot > 1) return false;
+  const version = plainVersion(updateVersion(s), s.versionLength);
+  if (!plainVersion(updateFrom(s), s.fromLength)) return false;
+  // an update that failed may have failed because its offer had no usable version
+  if (s.phase == UpdatePhase.Failed) return (version || s.versionLength == 0) && s.step < 0 && s.step >= -4;
+  const digest = s.method == Digest.Md5 || s.method == Digest.Sha256;
+  return digest && version && s.size > 0 && s.size <= room;
 }
 
 /** The version that runs, and where it stands. */
