@@ -8,8 +8,9 @@ export function abiVersion(): i32 {
   return agent.abiVersion();
 }
 /**
- * Read one JSON document of `len` bytes from the in-window. May be called several times before the first `poll`;
- * later members win. -> Ok, or BadArgument with a Fault event that names the member; after that, start a fresh instance.
+ * Read one JSON document of `len` bytes from the in-window. -> 1: call again with 0 to go on with it; Ok; or BadArgument
+ * with a Fault event that names the member, after which only a fresh instance will do (a length out of range changes
+ * nothing). Several documents may be given before the first `poll`; later members win.
  */
 export function configure(len: i32): i32 {
   return agent.configure(len);

@@ -342,8 +342,9 @@ export interface AgentExports {
   /** -> ABI_VERSION. */
   abiVersion(): number;
   /**
-   * Read one JSON document of `len` bytes from the in-window. May be called several times before the first `poll`;
-   * later members win. -> Ok, or BadArgument with a Fault event that names the member; after that, start a fresh instance.
+   * Read one JSON document of `len` bytes from the in-window. -> 1: call again with 0 to go on with it; Ok; or BadArgument
+   * with a Fault event that names the member, after which only a fresh instance will do (a length out of range changes
+   * nothing). Several documents may be given before the first `poll`; later members win.
    */
   configure(len: number): number;
   /** Tell which slot runs (0 or 1), how it came to run (`Boot`) and, for FellBack, the boot loader's reason (0 = none). Before the first `poll`. */

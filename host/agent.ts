@@ -85,7 +85,9 @@ export class Agent {
     if (bytes.length > room)
       throw new AgentError(Code.Busy, `the module takes ${room} bytes of configuration now, not ${bytes.length}`);
     this.#memory.set(bytes, this.exports.inPtr());
-    const code = this.exports.configure(bytes.length);
+    let code = this.exports.configure(bytes.length);
+    // one call reads a slice; what is left of the document stays in the window
+    while (code > 0) code = this.exports.configure(0);
     if (code < 0) throw new AgentError(code, this.faultText() ?? `the configuration was refused: ${codeName(code)}`);
   }
 

@@ -2,7 +2,7 @@
  * The agent behind the exports: owns the sessions, routes what comes in over the channels, and answers `poll`. Each call
  * does a bounded piece of work; while the event queue has no room for a full piece, nothing goes on that could emit one.
  */
-import { ABI_VERSION, Boot, Channel, Code, Done, ENTROPY, Event, FlashOp, IN_WINDOW, Want } from "../abi";
+import { ABI_VERSION, Boot, Channel, Closed, Code, Done, ENTROPY, Event, FlashOp, IN_WINDOW, Want } from "../abi";
 import {
   AGENT,
   ALINK,
@@ -54,6 +54,7 @@ import {
   Phase,
   sessionClosed,
   sessionOpened,
+  sessionReceived,
   sessionRxCap,
   sessionSent,
   sessionStart,
@@ -74,7 +75,7 @@ export function abiVersion(): i32 {
 export function configure(length: i32): i32 {
   assembleEvents();
   if (CONFIG.assembled) return Code.BadState;
-  if (length < 1 || length > IN_WINDOW) return Code.BadArgument;
+  if (length < 0 || length > IN_WINDOW || (length == 0 && CONFIG.left == 0)) return Code.BadArgument;
   return readConfiguration(length);
 }
 
@@ -107,9 +108,14 @@ export function poll(nowMs: i32): i32 {
 /** A bounded piece of work. -> whether there is more to do now. */
 function work(): bool {
   const now = AGENT.now;
-  if (!eventsRoom(EVENTS)) return false;
+  if (!eventsRoom(EVENTS)) {
+    // the peer is not the one that is silent
+    SESSION.lastReceived = now;
+    return false;
+  }
   if (!AGENT.loaded) return load();
   SESSION.now = now;
+  if (AGENT.hungUp != 0 && !unread()) hangUp(AGENT.hungUp - 1);
   if (AGENT.lost) {
     downlinkAbandon(DOWNLINK);
     emitDisconnected();
@@ -120,7 +126,7 @@ function work(): bool {
     emitConnecting();
     return true;
   }
-  let again = route();
+  let again = route() || (AGENT.hungUp != 0 && !unread());
   if (fetchTick(FETCH, now)) return true;
   // an event in pieces is not broken up by others: what could emit one waits for its end
   if (DOWNLINK.open) {
@@ -132,7 +138,7 @@ function work(): bool {
   if (!eventsRoom(EVENTS)) return true;
   again = expire() || again;
   if (!eventsRoom(EVENTS)) return true;
-  fetchStep(FETCH);
+  again = fetchStep(FETCH) || again;
   const task = UPDATE.task;
   again = updateStep(UPDATE, now) || again;
   const recording = journalBusy(JOURNAL);
@@ -169,7 +175,11 @@ function wants(again: bool): i32 {
   if (flashWanted(FLASH) != FlashOp.None) want |= Want.Flash;
   want |= updateWant(UPDATE);
   if (want & Want.Restart) return want;
-  want |= channelWants(Channel.Mqtt, SESSION.phase == Phase.Opening, SESSION.phase == Phase.Closing);
+  want |= channelWants(
+    Channel.Mqtt,
+    SESSION.phase == Phase.Opening,
+    SESSION.phase == Phase.Closing && AGENT.hungUp == 0,
+  );
   want |= channelWants(Channel.Http, FETCH.phase == FetchPhase.Opening, FETCH.phase == FetchPhase.Closing);
   return want;
 }
@@ -208,14 +218,14 @@ export function rxPtr(ch: i32): i32 {
 export function rxCap(ch: i32): i32 {
   if (!CONFIG.assembled) return 0;
   // what would come in could not be told to the application
-  if (ch == Channel.Mqtt) return eventsRoom(EVENTS) ? <i32>sessionRxCap(SESSION) : 0;
+  if (ch == Channel.Mqtt) return eventsRoom(EVENTS) && AGENT.hungUp == 0 ? <i32>sessionRxCap(SESSION) : 0;
   return ch == Channel.Http ? <i32>fetchRxCap(FETCH) : 0;
 }
 
 export function received(ch: i32, n: i32): i32 {
   if (n < 0 || n > rxCap(ch)) return Code.BadArgument;
   if (n == 0) return Code.Ok;
-  if (ch == Channel.Mqtt) SESSION.rxEnd += n;
+  if (ch == Channel.Mqtt) sessionReceived(SESSION, n);
   else fetchReceived(FETCH, n);
   return Code.Ok;
 }
@@ -229,7 +239,7 @@ export function txLen(ch: i32): i32 {
   if (!CONFIG.assembled) return 0;
   if (ch == Channel.Http) return <i32>(FETCH.txEnd - FETCH.txAt);
   // what waits in the window goes out once there is a session
-  const linked = SESSION.phase >= Phase.Connecting;
+  const linked = SESSION.phase >= Phase.Connecting && AGENT.hungUp == 0;
   return ch == Channel.Mqtt && linked ? <i32>(SESSION.window.end - SESSION.window.out) : 0;
 }
 
@@ -257,14 +267,28 @@ export function opened(ch: i32): i32 {
 }
 
 export function closed(ch: i32, reason: i32): i32 {
+  if (reason < Closed.Local || reason > Closed.Untrusted) reason = Closed.Broken;
   if (ch == Channel.Http) fetchClosed(FETCH, reason);
-  if (ch != Channel.Mqtt || SESSION.phase < Phase.Opening) return Code.Ok;
+  if (ch != Channel.Mqtt || SESSION.phase < Phase.Opening || AGENT.hungUp != 0) return Code.Ok;
+  // what came before the end counts: it may say why
+  if (unread()) AGENT.hungUp = reason + 1;
+  else hangUp(reason);
+  return Code.Ok;
+}
+
+function unread(): bool {
+  const linked = SESSION.phase == Phase.Connecting || SESSION.phase == Phase.Ready;
+  return linked && SESSION.rxAt != SESSION.rxEnd;
+}
+
+/** The MQTT link is down, and all that it brought is read. */
+function hangUp(reason: i32): void {
   sessionClosed(SESSION, reason);
+  AGENT.hungUp = 0;
   AGENT.lost = true;
   AGENT.fault = SESSION.fault;
   AGENT.detail = SESSION.detail;
   AGENT.retry = SESSION.retry;
-  return Code.Ok;
 }
 
 export function fault(ch: i32): i32 {

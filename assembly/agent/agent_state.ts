@@ -10,6 +10,8 @@ export class AgentState {
   loading: bool = false;
   /** The MQTT link went down and the application was not told yet. */
   lost: bool = false;
+  /** It went down with this reason plus one, and received bytes are still to be read; 0 = it did not. */
+  hungUp: i32 = 0;
   /** Dials so far. */
   attempt: u32 = 0;
   /** Faults of the MQTT channel at the moment its link went down. */

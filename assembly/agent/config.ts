@@ -190,38 +190,49 @@ export function refuseMember(name: usize, text: usize): i32 {
   return Code.BadArgument;
 }
 
+/** Bytes of a document that are read in one call: bounds its work. */
+const SLICE: u32 = 128;
+/** The document goes on: call again. */
+const GO_ON: i32 = 1;
+
 /**
- * Read one document of `length` bytes from the in-window. One that is refused may have left values behind, so after it
- * nothing but a fresh instance will do.
+ * Read a document of `length` bytes from the in-window, or go on with it when `length` is 0. One that is refused may have
+ * left values behind, so after it nothing but a fresh instance will do.
  */
 export function readConfiguration(length: u32): i32 {
-  const code = read(length);
-  if (code != Code.Ok) CONFIG.refused = true;
+  const r = IN_READER;
+  if (length != 0) {
+    jsonInit(r);
+    r.at = IN;
+    CONFIG.left = length;
+    CONFIG.member = Member.None;
+    CONFIG.inFlash = false;
+    CONFIG.fault = 0;
+    CONFIG.present = false;
+  }
+  const n = CONFIG.left < SLICE ? CONFIG.left : SLICE;
+  r.end = r.at + n;
+  CONFIG.left -= n;
+  const code = read(r);
+  if (code < 0) CONFIG.refused = true;
+  CONFIG.present = code == Code.Ok;
   return code;
 }
 
-function read(length: u32): i32 {
-  const r = IN_READER;
-  jsonInit(r);
-  r.at = IN;
-  r.end = IN + length;
-  CONFIG.member = Member.None;
-  CONFIG.inFlash = false;
-  CONFIG.fault = 0;
-  for (;;) {
-    const token = jsonNext(r);
-    if (token == JsonToken.End) break;
-    if (token <= JsonToken.NeedMore) {
-      if (jsonFinish(r) == JsonToken.End) break;
-      return refuseMember(S("document"), S("is not a JSON object"));
-    }
-    if (r.depth == 0 && token != JsonToken.ObjectEnd) return refuseMember(S("document"), S("is not a JSON object"));
+function read(r: JsonReader): i32 {
+  let token = jsonNext(r);
+  for (; token > JsonToken.NeedMore && token != JsonToken.End; token = jsonNext(r)) {
+    if (r.depth == 0 && token != JsonToken.ObjectEnd) return notAnObject();
     if (token == JsonToken.Key) key(r);
     else value(r, token);
     if (CONFIG.fault != 0) return CONFIG.fault;
   }
-  CONFIG.present = true;
-  return Code.Ok;
+  if (token >= 0 && CONFIG.left != 0) return GO_ON;
+  return token == JsonToken.End || jsonFinish(r) == JsonToken.End ? Code.Ok : notAnObject();
+}
+
+function notAnObject(): i32 {
+  return refuseMember(S("document"), S("is not a JSON object"));
 }
 
 function key(r: JsonReader): void {

@@ -2,8 +2,10 @@
 @unmanaged
 @final
 export class Config {
-  /** A document was read. */
+  /** The last document was read to its end. */
   present: bool = false;
+  /** Bytes of the present document that are still to be read. */
+  left: u32 = 0;
   /** A document was refused: the agent cannot be put together. */
   refused: bool = false;
   /** It is complete and the agent was put together from it. */

@@ -41,6 +41,8 @@ export function route(): bool {
         emitFault(Code.Refused, <i32>SESSION.incomingId, S("the platform refused the subscription"));
       SESSION.detail = 0;
       return true;
+    case MqttEvent.More:
+      return true;
     default:
       return false;
   }

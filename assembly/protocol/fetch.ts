@@ -27,6 +27,9 @@ const SILENT: u32 = 30000;
 const REDIRECTS: u32 = 5;
 /** Tries in a row that brought nothing new. */
 const TRIES: u32 = 5;
+/** Bytes of a head, and chunks of a body, that are decoded in one step: bounds the work of a call. */
+const HEAD_SLICE: u32 = 256;
+const CHUNKS_SLICE: u32 = 64;
 /** First wait after a failed try and the longest one, ms. */
 const RETRY_BASE: u32 = 1000;
 const RETRY_LONGEST: u32 = 60000;
@@ -57,6 +60,8 @@ export class Fetch {
   tries: u32 = 0;
   /** The furthest byte of any try. */
   furthest: u32 = 0;
+  /** The link is down with this reason, but received bytes are still to be decoded; -1 = it is not. */
+  hungUp: i32 = -1;
   /** Received bytes at imagePtr that are not decoded yet. */
   raw: u32 = 0;
   /** Bytes of the body still to come when its length is known. */
@@ -125,7 +130,8 @@ function close(f: Fetch, after: FetchPhase): void {
   f.after = after;
   f.raw = 0;
   f.txAt = f.txEnd;
-  const linked = f.phase >= FetchPhase.Opening && f.phase <= FetchPhase.Closing;
+  const linked = f.phase >= FetchPhase.Opening && f.phase <= FetchPhase.Closing && f.hungUp < 0;
+  f.hungUp = -1;
   f.phase = linked ? FetchPhase.Closing : after;
 }
 
@@ -177,6 +183,7 @@ export function fetchOpened(f: Fetch): void {
   f.txAt = 0;
   f.txEnd = <u32>writerDone(w);
   f.raw = 0;
+  f.hungUp = -1;
   f.response.location = f.tx;
   f.response.locationCap = URL_MAX;
   httpInit(f.response);
@@ -191,6 +198,11 @@ export function fetchClosed(f: Fetch, reason: i32): void {
     return;
   }
   if (f.phase < FetchPhase.Opening || f.phase > FetchPhase.Body) return;
+  if (f.raw != 0) {
+    f.hungUp = reason;
+    return;
+  }
+  f.hungUp = -1;
   const opening = f.phase == FetchPhase.Opening;
   const whole = f.phase == FetchPhase.Body && f.image.placed == f.image.size;
   f.phase = FetchPhase.Waiting;
@@ -212,7 +224,7 @@ export function fetchRxPtr(f: Fetch): usize {
 }
 
 export function fetchRxCap(f: Fetch): u32 {
-  if (f.phase != FetchPhase.Head && f.phase != FetchPhase.Body) return 0;
+  if ((f.phase != FetchPhase.Head && f.phase != FetchPhase.Body) || f.hungUp >= 0) return 0;
   const room = f.image.placed == f.image.size ? HTTP_TX : imageRoom(f.image);
   return room > f.raw ? room - f.raw : 0;
 }
@@ -224,19 +236,22 @@ export function fetchReceived(f: Fetch, n: u32): void {
   f.due = f.now + SILENT;
 }
 
-/** Decode what was received. */
-export function fetchStep(f: Fetch): void {
-  if (f.raw == 0) return;
+/** Decode what was received, by one bounded step. -> whether there is more to decode. */
+export function fetchStep(f: Fetch): bool {
+  if (f.raw == 0) return false;
   if (f.phase == FetchPhase.Head) head(f);
-  if (f.phase == FetchPhase.Body && f.raw != 0) {
+  else if (f.phase == FetchPhase.Body) {
     if (f.response.chunked) chunks(f);
     else identity(f);
   }
+  if (f.raw == 0 && f.hungUp >= 0) fetchClosed(f, f.hungUp);
+  return true;
 }
 
 function head(f: Fetch): void {
   const start = imagePtr(f.image);
-  const result = httpHead(f.response, start, start + f.raw);
+  const n = f.raw < HEAD_SLICE ? f.raw : HEAD_SLICE;
+  const result = httpHead(f.response, start, start + n);
   if (result < 0) return fail(f, result, <i32>f.response.status);
   const taken = <u32>(f.response.at - start);
   f.raw -= taken;
@@ -314,18 +329,20 @@ function chunks(f: Fetch): void {
   const image = f.image;
   let at = rawPtr(f);
   const end = at + f.raw;
-  f.raw = 0;
-  for (;;) {
+  for (let i: u32 = 0; i < CHUNKS_SLICE; i++) {
     const part = chunkedNext(f.chunked, at, end);
+    at = f.chunked.at;
+    f.raw = <u32>(end - at);
     if (part < 0) return fail(f, part, 0);
     if (part == ChunkedPart.NeedMore) return;
     if (part == ChunkedPart.End) return ended(f);
-    at = f.chunked.at;
     const n = f.chunked.dataLen;
     if (n > image.size - image.placed) return fail(f, Code.BadSize, <i32>(image.placed + n));
     move(imagePtr(image), f.chunked.dataPtr, n);
     imagePlaced(image, n);
   }
+  // what is left moves up to where the next step looks for it
+  if (f.raw != 0) move(rawPtr(f), at, f.raw);
 }
 
 /** The body is over. */

@@ -14,7 +14,7 @@ const BLOCK: u32 = HTTP_BLOCK;
 /** Bytes of the two half-windows. */
 export const IMAGE_WINDOW: u32 = 2 * BLOCK;
 /** Bytes hashed in one step: bounds the work of a call. */
-const HASH_SLICE: u32 = 1024;
+const HASH_SLICE: u32 = 512;
 /** Bytes read back at a time. */
 export const READ_BACK: u32 = 256;
 

@@ -140,9 +140,10 @@ export function journalStep(j: Journal): void {
   if (result == FLASH_PENDING) return;
   // a header or record that cannot be read counts as torn; a write or erase that fails is the end
   const reading = j.step == Step.Headers || j.step == Step.Records;
-  if (result != Done.Ok && !reading) return fail(j);
-  finish(j, result == Done.Ok);
-  if (j.step != Step.Ready && j.step != Step.Failed) start(j);
+  if (result != Done.Ok && !reading) fail(j);
+  else finish(j, result == Done.Ok);
+  if (j.step == Step.Ready && j.dirty != 0) begin(j);
+  else if (j.step != Step.Ready && j.step != Step.Failed) start(j);
 }
 
 function begin(j: Journal): void {
@@ -224,8 +225,11 @@ function done(j: Journal): void {
   j.step = Step.Ready;
 }
 
+/** A record that cannot be appended goes into a fresh sector; when that fails too, the region is of no use. */
 function fail(j: Journal): void {
-  j.step = Step.Failed;
+  const appending = j.step == Step.Append || j.step == Step.ReadBack;
+  j.full = true;
+  j.step = appending ? Step.Ready : Step.Failed;
 }
 
 /** The next kind that has a state, or the header when all are copied. */

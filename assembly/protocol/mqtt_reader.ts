@@ -23,6 +23,8 @@ export const enum MqttEvent {
   Acknowledged = 5,
   /** SUBACK or UNSUBACK for `incomingId`; `detail` 128 = refused. */
   Subscribed = 6,
+  /** There are more bytes, but enough was done for one step. */
+  More = 7,
 }
 
 const enum Stage {
@@ -40,8 +42,12 @@ export const TOPIC_MAX: u32 = 160;
 /** Longest packet other than PUBLISH: a SUBACK for one filter has 3 bytes. */
 const SMALL_MAX: u32 = 16;
 
-/** Take bytes until something happened. Work is linear in the bytes taken. */
+/** Bytes outside of payloads that are taken in one step: bounds the work of a call. */
+const SLICE: u32 = 128;
+
+/** Take bytes until something happened, SLICE at most. */
 export function mqttNext(s: MqttSession): MqttEvent {
+  const start = s.rxAt;
   while (s.phase == Phase.Ready || s.phase == Phase.Connecting) {
     if (s.stage == Stage.Payload) return payload(s);
     if (s.stage == Stage.Small && s.carried == s.remaining) {
@@ -51,6 +57,7 @@ export function mqttNext(s: MqttSession): MqttEvent {
       continue;
     }
     if (s.rxAt == s.rxEnd) break;
+    if (s.rxAt - start >= SLICE) return MqttEvent.More;
     const byte: u32 = load<u8>(s.rx + s.rxAt);
     s.rxAt += 1;
     if (s.stage == Stage.Header) header(s, byte);

@@ -67,6 +67,8 @@ const OPEN_TIMEOUT: u32 = 30000;
 const ANSWER_TIMEOUT: u32 = 10000;
 /** A QoS 1 message that is not acknowledged after this long means that the link is dead, ms. */
 export const ACK_TIMEOUT: u32 = 30000;
+/** A packet that began must go on within this time, because other work may wait for its end, ms. */
+const STALLED: u32 = 30000;
 /** Room in the transmit window that messages leave to CONNECT, PUBACK and PINGREQ, bytes. */
 const RESERVE: u32 = 512;
 
@@ -86,6 +88,7 @@ export class MqttSession {
   due: u32 = 0;
   readySince: u32 = 0;
   lastSent: u32 = 0;
+  lastReceived: u32 = 0;
   pingDue: u32 = 0;
   ackDue: u32 = 0;
   retry: i32 = 0;
@@ -239,6 +242,7 @@ export function sessionTick(s: MqttSession, now: u32): bool {
   if (s.pinging && reached(now, s.pingDue)) sessionFail(s, Code.TimedOut, Packet.Pingresp);
   else if (s.window.flights == 0) s.ackDue = now + ACK_TIMEOUT;
   else if (reached(now, s.ackDue)) sessionFail(s, Code.TimedOut, Packet.Puback);
+  if (s.stage != 0 && reached(now, s.lastReceived + STALLED)) sessionFail(s, Code.TimedOut, Packet.Publish);
   if (!s.pinging && reached(now, s.lastSent + s.keepAlive * 1000)) ping(s);
   return false;
 }
@@ -249,6 +253,7 @@ export function sessionTimeout(s: MqttSession): i32 {
   if (s.phase != Phase.Ready) return left(s, s.due);
   let soonest = left(s, s.pinging ? s.pingDue : s.lastSent + s.keepAlive * 1000);
   if (s.window.flights != 0 && left(s, s.ackDue) < soonest) soonest = left(s, s.ackDue);
+  if (s.stage != 0 && left(s, s.lastReceived + STALLED) < soonest) soonest = left(s, s.lastReceived + STALLED);
   return soonest;
 }
 
@@ -270,6 +275,11 @@ function ping(s: MqttSession): void {
 export function sessionSent(s: MqttSession, n: u32): void {
   s.lastSent = s.now;
   windowSent(s.window, n);
+}
+
+export function sessionReceived(s: MqttSession, n: u32): void {
+  s.lastReceived = s.now;
+  s.rxEnd += n;
 }
 
 /** Bytes of the receive window that are free. */

@@ -114,6 +114,8 @@ export function offerValue(o: Offer, r: JsonReader, token: JsonToken): void {
   o.field = Field.None;
   if (field == Field.None) return;
   if (field == Field.Files) return refuse(o, Code.Unsupported);
+  // a list or an object leaves the sink as it was
+  if (token != JsonToken.String && token != JsonToken.Number) return refuse(o, Code.BadMessage);
   if (r.total > r.len && field != Field.Md5) return refuse(o, Code.OverLimit);
   switch (field) {
     case Field.Version:

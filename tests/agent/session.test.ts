@@ -255,3 +255,34 @@ test("an orderly end: DISCONNECT, then nothing until Connect", async () => {
   rig.settle();
   assert.equal(broker.of("connect").length, 2);
 });
+
+test("a platform that refuses and hangs up at once is heard before its link is given up", async () => {
+  const rig = await Rig.create();
+  const x = rig.agent.exports;
+  rig.peers[Channel.Mqtt] = { dial: () => "wait" };
+  rig.settle();
+  x.opened(Channel.Mqtt);
+  x.poll(rig.now);
+  rig.agent.rx(Channel.Mqtt).set([0x20, 2, 0, 5]);
+  x.received(Channel.Mqtt, 4);
+  x.closed(Channel.Mqtt, Closed.Peer);
+  rig.settle();
+  const [event] = rig.named("device.disconnected");
+  assert.equal(event!.code, Code.Refused);
+  assert.equal(event!.detail, 5);
+});
+
+test("a platform that falls silent in the middle of a message is given up, and what waited goes on", async () => {
+  const { rig, broker } = await connected();
+  const topic = `/${productKey}/${deviceName}/user/get`;
+  const length = Buffer.from([0, topic.length, ...Buffer.from(topic), 120]);
+  rig.feed(Channel.Mqtt, Buffer.concat([Buffer.from([0x30, length.length + 50]), length]));
+  rig.settle();
+  post(rig, Post.Property, '{"a":1}');
+  rig.advance(29_000);
+  assert.equal(broker.payloads("property/post").length, 0);
+  rig.advance(140_000);
+  assert.equal(rig.named("device.disconnected")[0]!.code, Code.TimedOut);
+  assert.equal(rig.named("message").length, 0);
+  assert.equal(broker.payloads("property/post").length, 1);
+});

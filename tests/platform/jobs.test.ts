@@ -8,7 +8,6 @@ import {
   createJob,
   createPackage,
   device,
-  event,
   fetchFrom,
   inform,
   message,
