@@ -1,7 +1,7 @@
 /**
  * The RAM budget: every static structure and buffer of the module, with its size in bytes, its owner and its lifetime.
  * Only agent/ imports this file; everything below takes pointers. The compiler refuses to exceed the limit named in
- * asconfig.json ("lowMemoryLimit"). Zero-filled memory costs no byte of the module.
+ * asconfig.json ("lowMemoryLimit"). Zero-filled memory costs no byte of the module. The order is the order in memory.
  */
 import { ENTROPY, EVENT_QUEUE, HTTP_BLOCK, IN_WINDOW, MQTT_RX, MQTT_TX } from "./abi";
 import { Writer } from "./bytes/writer";
@@ -24,62 +24,13 @@ import { MqttSession } from "./protocol/mqtt_session";
 import { FLIGHT_TABLE, Window } from "./protocol/mqtt_window";
 import { DIGEST_MAX, Offer, OFFER_SCRATCH, URL_MAX, VERSION_MAX } from "./protocol/offer";
 import { Identity } from "./protocol/sign";
-import { Update, UPDATE_SCRATCH } from "./protocol/update";
+import { Update, UPDATE_SCRATCH } from "./protocol/update_task";
 import { Installed, INSTALLED_SIZE, Running, UPDATE_SIZE, UpdateState } from "./protocol/update_state";
 import { AgentState } from "./agent/agent_state";
 import { Config, CONFIG_SCRATCH } from "./agent/config_state";
 import { Inbox, REPLIES, REPLY } from "./agent/inbox_state";
 
-// windows: the host's from the call that returns them until the matching acknowledgement
-export const MQTT_RX_WINDOW: usize = memory.data(MQTT_RX);
-export const MQTT_TX_WINDOW: usize = memory.data(MQTT_TX);
-/** Two halves of one flash block each: receive window of the HTTP channel and source of flash writes. */
-export const HTTP_WINDOW: usize = memory.data(2 * HTTP_BLOCK);
-/** Request of the HTTP channel; later the Location of a redirect. */
-export const HTTP_TX_WINDOW: usize = memory.data(HTTP_TX);
-/** What the application hands over: a configuration document or a post. */
-export const IN: usize = memory.data(IN_WINDOW);
-/** What the application is told. */
-export const EVENT_BUFFER: usize = memory.data(EVENT_QUEUE);
-export const ENTROPY_BUFFER: usize = memory.data(ENTROPY);
-
-// texts of the configuration: a length byte each, then the longest value
-export const PRODUCT_KEY: usize = memory.data(1 + 20);
-export const DEVICE_NAME: usize = memory.data(1 + 32);
-export const DEVICE_SECRET: usize = memory.data(1 + 64);
-export const CLIENT_ID: usize = memory.data(1 + 64);
-export const TIMESTAMP: usize = memory.data(1 + 20);
-export const REGION: usize = memory.data(1 + 32);
-export const INSTANCE_ID: usize = memory.data(1 + 64);
-export const ENDPOINT: usize = memory.data(1 + 254);
-export const VERSION: usize = memory.data(1 + VERSION_MAX);
-export const CONFIG_BUFFER: usize = memory.data(CONFIG_SCRATCH);
-
-// peers of the channels
-export const MQTT_PEER: usize = memory.data(PEER_MAX);
-export const HTTP_PEER: usize = memory.data(PEER_MAX);
-
-// one update at a time
-export const OFFER_VERSION: usize = memory.data(VERSION_MAX);
-export const OFFER_URL: usize = memory.data(URL_MAX);
-export const OFFER_DIGEST: usize = memory.data(DIGEST_MAX);
-export const OFFER_BUFFER: usize = memory.data(OFFER_SCRATCH);
-export const READ_BACK_BUFFER: usize = memory.data(READ_BACK);
-export const JOURNAL_BUFFER: usize = memory.data(2 * JOURNAL_PAGE);
-export const UPDATE_BUFFER: usize = memory.data(UPDATE_SCRATCH);
-
-// sessions
-export const CARRY: usize = memory.data(TOPIC_MAX);
-export const FLIGHTS_BUFFER: usize = memory.data(FLIGHT_TABLE);
-export const PENDING_BUFFER: usize = memory.data(PENDING_TABLE);
-/** Ids of the requests that wait for the application. */
-export const REPLY_TABLE: usize = memory.data(REPLIES * REPLY);
-export const MAC: usize = memory.data(DIGEST_MAX);
-export const DOWNLINK_ID: usize = memory.data(TOKEN_MAX + 2);
-export const DOWNLINK_BUFFER: usize = memory.data(DOWNLINK_SCRATCH);
-export const DOWNLINK_CUT_BUFFER: usize = memory.data(DOWNLINK_CUT);
-
-// structures: all that the agent knows is in these
+// structures: all that the agent knows is in these; they come first because low addresses are shorter in code
 export const AGENT = changetype<AgentState>(memory.data(offsetof<AgentState>()));
 export const CONFIG = changetype<Config>(memory.data(offsetof<Config>()));
 export const INBOX = changetype<Inbox>(memory.data(offsetof<Inbox>()));
@@ -119,3 +70,52 @@ export const INSTALLED = changetype<Installed>(memory.data(INSTALLED_SIZE));
 export const UPDATE_STATE = changetype<UpdateState>(memory.data(UPDATE_SIZE));
 export const RUNNING = changetype<Running>(memory.data(offsetof<Running>()));
 export const UPDATE = changetype<Update>(memory.data(offsetof<Update>()));
+
+// texts of the configuration: a length byte each, then the longest value
+export const PRODUCT_KEY: usize = memory.data(1 + 20);
+export const DEVICE_NAME: usize = memory.data(1 + 32);
+export const DEVICE_SECRET: usize = memory.data(1 + 64);
+export const CLIENT_ID: usize = memory.data(1 + 64);
+export const TIMESTAMP: usize = memory.data(1 + 20);
+export const REGION: usize = memory.data(1 + 32);
+export const INSTANCE_ID: usize = memory.data(1 + 64);
+export const ENDPOINT: usize = memory.data(1 + 254);
+export const VERSION: usize = memory.data(1 + VERSION_MAX);
+export const CONFIG_BUFFER: usize = memory.data(CONFIG_SCRATCH);
+
+// peers of the channels
+export const MQTT_PEER: usize = memory.data(PEER_MAX);
+export const HTTP_PEER: usize = memory.data(PEER_MAX);
+
+// one update at a time
+export const OFFER_VERSION: usize = memory.data(VERSION_MAX);
+export const OFFER_URL: usize = memory.data(URL_MAX);
+export const OFFER_DIGEST: usize = memory.data(DIGEST_MAX);
+export const OFFER_BUFFER: usize = memory.data(OFFER_SCRATCH);
+export const READ_BACK_BUFFER: usize = memory.data(READ_BACK);
+export const JOURNAL_BUFFER: usize = memory.data(2 * JOURNAL_PAGE);
+export const UPDATE_BUFFER: usize = memory.data(UPDATE_SCRATCH);
+
+// sessions
+export const CARRY: usize = memory.data(TOPIC_MAX);
+export const FLIGHTS_BUFFER: usize = memory.data(FLIGHT_TABLE);
+export const PENDING_BUFFER: usize = memory.data(PENDING_TABLE);
+/** Ids of the requests that wait for the application. */
+export const REPLY_TABLE: usize = memory.data(REPLIES * REPLY);
+export const MAC: usize = memory.data(DIGEST_MAX);
+export const DOWNLINK_ID: usize = memory.data(TOKEN_MAX + 2);
+export const DOWNLINK_BUFFER: usize = memory.data(DOWNLINK_SCRATCH);
+export const DOWNLINK_CUT_BUFFER: usize = memory.data(DOWNLINK_CUT);
+
+// windows: the host's from the call that returns them until the matching acknowledgement
+export const MQTT_RX_WINDOW: usize = memory.data(MQTT_RX);
+export const MQTT_TX_WINDOW: usize = memory.data(MQTT_TX);
+/** Two halves of one flash block each: receive window of the HTTP channel and source of flash writes. */
+export const HTTP_WINDOW: usize = memory.data(2 * HTTP_BLOCK);
+/** Request of the HTTP channel; later the Location of a redirect. */
+export const HTTP_TX_WINDOW: usize = memory.data(HTTP_TX);
+/** What the application hands over: a configuration document or a post. */
+export const IN: usize = memory.data(IN_WINDOW);
+/** What the application is told. */
+export const EVENT_BUFFER: usize = memory.data(EVENT_QUEUE);
+export const ENTROPY_BUFFER: usize = memory.data(ENTROPY);

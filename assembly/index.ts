@@ -2,6 +2,7 @@
  * The exports, one line each. See abi.ts for the conventions and for every constant named here.
  */
 import * as agent from "./agent/agent";
+import * as channels from "./agent/channels";
 
 /** -> ABI_VERSION. */
 export function abiVersion(): i32 {
@@ -29,51 +30,51 @@ export function timeout(): i32 {
 }
 /** -> where received bytes of a channel go. */
 export function rxPtr(ch: i32): i32 {
-  return agent.rxPtr(ch);
+  return channels.rxPtr(ch);
 }
 /** -> how many received bytes fit at rxPtr; 0 = stop reading from the link. */
 export function rxCap(ch: i32): i32 {
-  return agent.rxCap(ch);
+  return channels.rxCap(ch);
 }
 /** `n` bytes were put at rxPtr. -> Ok, or BadArgument when n > rxCap. */
 export function received(ch: i32, n: i32): i32 {
-  return agent.received(ch, n);
+  return channels.received(ch, n);
 }
 /** -> first byte to send. */
 export function txPtr(ch: i32): i32 {
-  return agent.txPtr(ch);
+  return channels.txPtr(ch);
 }
 /** -> how many bytes to send. */
 export function txLen(ch: i32): i32 {
-  return agent.txLen(ch);
+  return channels.txLen(ch);
 }
 /** The first `n` bytes at txPtr were sent. -> Ok, or BadArgument when n > txLen. */
 export function sent(ch: i32, n: i32): i32 {
-  return agent.sent(ch, n);
+  return channels.sent(ch, n);
 }
 /** -> the URI to connect to: tcp://host:port or tls://host:port (RFC 3986; an IPv6 host stands in brackets). */
 export function peerPtr(ch: i32): i32 {
-  return agent.peerPtr(ch);
+  return channels.peerPtr(ch);
 }
 /** -> length of that URI, bytes. */
 export function peerLen(ch: i32): i32 {
-  return agent.peerLen(ch);
+  return channels.peerLen(ch);
 }
 /** The link is established (TLS included). -> Ok, or BadState when it was not asked for. */
 export function opened(ch: i32): i32 {
-  return agent.opened(ch);
+  return channels.opened(ch);
 }
 /** The link is down, or could not be established; `reason` is one of `Closed`. -> Ok. */
 export function closed(ch: i32, reason: i32): i32 {
-  return agent.closed(ch, reason);
+  return channels.closed(ch, reason);
 }
 /** -> the first fault of a channel since it was opened, a `Code`; Ok = none. */
 export function fault(ch: i32): i32 {
-  return agent.fault(ch);
+  return channels.fault(ch);
 }
 /** -> the number that goes with `fault`: CONNACK code, HTTP status, Alink code, bytes available. */
 export function detail(ch: i32): i32 {
-  return agent.detail(ch);
+  return channels.detail(ch);
 }
 /** -> the flash operation that is wanted, a `FlashOp`. */
 export function flashOp(): i32 {

@@ -8,7 +8,8 @@ import { downlinkData, downlinkEnd, downlinkId, downlinkSlice, downlinkStart } f
 import { eventBegin, eventEnd } from "../protocol/events";
 import { MqttEvent, mqttNext, publishPtr, publishSpan, publishTake, TOPIC_MAX } from "../protocol/mqtt_reader";
 import { Topic, topicOf } from "../protocol/topics";
-import { updateAcknowledged, updateConnected, updateListens, updateOffer } from "../protocol/update";
+import { updateAcknowledged, updateConnected } from "../protocol/update";
+import { updateListens, updateOffer } from "../protocol/update_offer";
 import { awaitReply, emitPosted, refuseRequest } from "./inbox";
 
 /** Take one thing from the MQTT channel. -> whether there may be more. */

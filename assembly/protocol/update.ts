@@ -8,130 +8,33 @@
  * Steps that must survive a power cut are journal records; the rest is here. Only the boot loader knows which slot runs.
  */
 import { Boot, BootOp, Code, Done, Want } from "../abi";
-import { constantTimeEqual, copy } from "../bytes/text";
+import { constantTimeEqual } from "../bytes/text";
 import { Digest, digestLength } from "../crypto/hmac";
-import { Url, urlParse, urlTls } from "../codec/url";
-import { Alink, nextMessage, pendingAdd, pendingRoom, send } from "./alink";
-import { Events } from "./events";
-import { Fetch, fetchCancel, FetchPhase, fetchStart } from "./fetch";
+import { Alink } from "./alink";
+import { Fetch, FetchPhase, fetchStart } from "./fetch";
 import { Flash, slotLength } from "./flash";
-import { Image, imageComplete, imageDigest, imageDrained, imageInit, imageStep } from "./image";
-import { Journal, journalBusy, journalFailed, journalPut, Kind } from "./journal";
+import { imageComplete, imageDigest, imageDrained, imageInit, imageStep } from "./image";
+import { journalBusy, journalFailed, journalPut, Kind } from "./journal";
 import { Phase, reached, sessionStop } from "./mqtt_session";
-import { DIGEST_MAX, Offer, offerEnd, VERSION_MAX } from "./offer";
-import { Topic } from "./topics";
-import {
-  emitConfirmed,
-  emitFailed,
-  emitOffered,
-  emitProgress,
-  emitRestart,
-  emitVerified,
-  putDescription,
-} from "./update_events";
+import { emitConfirmed, emitRestart, emitVerified } from "./update_events";
 import {
   install,
   Installed,
   INSTALLED_SIZE,
   installedSound,
   installedVersion,
-  Running,
   runningVersion,
-  UPDATE_SIZE,
   updateDigest,
-  updateFrom,
   UpdatePhase,
   updateSound,
-  UpdateState,
-  updateVersion,
 } from "./update_state";
+import { Task, BOOT_PENDING, Failure, Update, record, ask, fail, finish } from "./update_task";
+import { report, progress, inform, askForFirmware } from "./update_report";
 
-export const enum Task {
-  Idle = 0,
-  /** The acceptance is being recorded. */
-  Accept = 1,
-  Fetch = 2,
-  /** A new URL was asked for because the old one is refused. */
-  Renew = 3,
-  Verified = 4,
-  Activate = 5,
-  Activated = 6,
-  /** The last progress report goes out and the session goes down. */
-  Leave = 7,
-  Restart = 8,
-  Confirm = 9,
-  Install = 10,
-  Finish = 11,
-  /** A failure: wait for what the host still has in hand. */
-  Drain = 12,
-  Failed = 13,
-  Report = 14,
-}
-
-/** Progress reports are at least this far apart, ms (Alink §7). */
-const PROGRESS_INTERVAL: u32 = 1000;
 /** The last report and the DISCONNECT have this long, ms. */
 const LEAVE_TIMEOUT: u32 = 5000;
 /** A new URL has this long, ms. */
 const RENEW_TIMEOUT: u32 = 15000;
-
-/** The boot loader has not answered yet. */
-const BOOT_PENDING: i32 = 1;
-
-/** Steps of a failed update (Alink §7). */
-const enum Failure {
-  Upgrade = -1,
-  Download = -2,
-  Verify = -3,
-  Flash = -4,
-}
-
-@unmanaged
-@final
-export class Update {
-  task: Task = Task.Idle;
-  now: u32 = 0;
-  due: u32 = 0;
-  plainMqtt: bool = false;
-  plainHttp: bool = false;
-  /** The running image is the one of the update in hand: confirm it once its version was reported. */
-  trial: bool = false;
-  /** A second refusal of the same package's URL is final. */
-  renewed: bool = false;
-  /** Packet identifiers of the inform and of the report that an acknowledgement is awaited for; 0 = none. */
-  informId: u32 = 0;
-  reportId: u32 = 0;
-  informDue: bool = false;
-  askDue: bool = false;
-  percent: u32 = 0;
-  reported: u32 = 0;
-  reportedAt: u32 = 0;
-  bootOp: BootOp = BootOp.None;
-  bootSlot: u32 = 0;
-  bootResult: i32 = 0;
-  alink: Alink = changetype<Alink>(0);
-  events: Events = changetype<Events>(0);
-  flash: Flash = changetype<Flash>(0);
-  image: Image = changetype<Image>(0);
-  fetch: Fetch = changetype<Fetch>(0);
-  journal: Journal = changetype<Journal>(0);
-  offer: Offer = changetype<Offer>(0);
-  url: Url = changetype<Url>(0);
-  state: UpdateState = changetype<UpdateState>(0);
-  installed: Installed = changetype<Installed>(0);
-  running: Running = changetype<Running>(0);
-  configured: usize = 0;
-  scratch: usize = 0;
-}
-
-/** Bytes for a digest and for a description. */
-export const UPDATE_SCRATCH: u32 = DIGEST_MAX + 128;
-
-/** Whether an offer in an incoming message may be read: it shares buffers with the update in hand. */
-export function updateListens(u: Update): bool {
-  // an image on trial is not replaced: the other slot holds what it would fall back to
-  return (u.task == Task.Idle && !u.trial) || u.task == Task.Renew;
-}
 
 /** The journal is read: go on where the last run ended. */
 export function updateResume(u: Update): void {
@@ -167,95 +70,6 @@ export function updateAcknowledged(u: Update, packetId: u32): void {
     u.reportId = 0;
     if (u.task == Task.Report) finish(u);
   }
-}
-
-/** An offer was read to its end. */
-export function updateOffer(u: Update): void {
-  const o = u.offer;
-  if (!o.any) return;
-  const code = offerEnd(o);
-  const same =
-    o.versionLength == u.running.versionLength && constantTimeEqual(o.version, u.running.version, o.versionLength);
-  if (code == Code.Ok && same) {
-    // it runs already: say so again
-    u.informDue = true;
-    return;
-  }
-  if (u.task == Task.Renew) {
-    // another package than the one in the slot cannot be gone on with
-    const other =
-      code != Code.Ok || !constantTimeEqual(o.digest, updateDigest(u.state), DIGEST_MAX) || o.size != u.state.size;
-    if (other) return fail(u, Failure.Download, Code.Refused, u.fetch.detail);
-    u.task = Task.Fetch;
-    return fetchStart(u.fetch, o.urlLength);
-  }
-  take(u);
-  emitOffered(u.events, u.state);
-  const refusal = code == Code.Ok ? admissible(u) : code;
-  if (refusal != Code.Ok)
-    return fail(u, Failure.Upgrade, refusal, refusal == Code.OverLimit ? <i32>slotLength(u.flash, u.state.slot) : 0);
-  record(u, UpdatePhase.Accepted, Task.Accept);
-}
-
-/** Begin the update in hand from the offer: into the slot that does not run. */
-function take(u: Update): void {
-  const s = u.state;
-  const o = u.offer;
-  s.slot = <u8>(1 - u.running.slot);
-  s.method = <u8>o.method;
-  s.versionLength = <u8>o.versionLength;
-  s.size = o.size;
-  s.code = 0;
-  s.detail = 0;
-  s.step = 0;
-  copy(updateDigest(s), o.digest, DIGEST_MAX);
-  copy(updateVersion(s), o.version, VERSION_MAX);
-  s.fromLength = <u8>u.running.versionLength;
-  copy(updateFrom(s), u.running.version, u.running.versionLength);
-  u.percent = 0;
-  u.reported = 0;
-  u.renewed = false;
-}
-
-/** Whether the offer may be taken at all: room, and where it came from (docs/design.md "Origin"). */
-function admissible(u: Update): i32 {
-  if (u.flash.sector == 0) return Code.Unsupported;
-  if (u.state.size > slotLength(u.flash, u.state.slot)) return Code.OverLimit;
-  if (!u.alink.session.secure && !u.plainMqtt) return Code.NotAllowed;
-  const parsed = urlParse(u.url, u.offer.url, u.offer.urlLength);
-  if (parsed < 0) return parsed;
-  return urlTls(u.url) || u.plainHttp ? Code.Ok : Code.NotAllowed;
-}
-
-/** Record a phase; `then` is the task once it is written. */
-function record(u: Update, phase: UpdatePhase, then: Task): void {
-  u.state.phase = <u8>phase;
-  u.task = then;
-  if (u.flash.sector != 0) journalPut(u.journal, Kind.Update, UPDATE_SIZE);
-}
-
-/** Ask the boot loader. */
-function ask(u: Update, task: Task, op: BootOp, slot: u32): void {
-  u.task = task;
-  u.bootOp = op;
-  u.bootSlot = slot;
-  u.bootResult = BOOT_PENDING;
-}
-
-function fail(u: Update, step: Failure, code: i32, detail: i32): void {
-  const s = u.state;
-  s.step = <i8>step;
-  s.code = code;
-  s.detail = detail;
-  fetchCancel(u.fetch);
-  u.reportId = 0;
-  u.task = Task.Drain;
-  emitFailed(u.events, s, u.scratch + DIGEST_MAX);
-}
-
-/** The update in hand is over, and the platform knows. */
-function finish(u: Update): void {
-  record(u, UpdatePhase.None, Task.Finish);
 }
 
 /** The boot loader has answered; the next step acts on it, because it may have to emit events. */
@@ -367,54 +181,6 @@ function verify(u: Update): void {
   if (!constantTimeEqual(u.scratch, updateDigest(u.state), length)) return fail(u, Failure.Verify, Code.BadDigest, 0);
   emitVerified(u.events, u.state);
   record(u, UpdatePhase.Verified, Task.Verified);
-}
-
-/** Tell how far the download is: the application at each percent, the platform at most once a second. */
-function report(u: Update): void {
-  const percent = <u32>((<u64>u.image.done * 100) / u.state.size);
-  if (percent != u.percent) {
-    u.percent = percent;
-    emitProgress(u.events, percent, u.image.done, u.state.size);
-  }
-  const due = u.reported == 0 || reached(u.now, u.reportedAt + PROGRESS_INTERVAL);
-  // 100 is for the end, when the image is verified and chosen
-  if (percent == 0 || percent > 99 || percent == u.reported || !due) return;
-  u.reported = percent;
-  u.reportedAt = u.now;
-  const m = nextMessage(u.alink, Topic.Progress);
-  m.number = <i32>percent;
-  // one that finds no room is left out: the next one says more
-  if (u.alink.session.phase == Phase.Ready) send(u.alink, m, 0);
-}
-
-/** Send a report that must arrive. -> its packet identifier, 0 = not now. */
-function progress(u: Update, step: i32): u32 {
-  if (u.alink.session.phase != Phase.Ready) return 0;
-  const m = nextMessage(u.alink, Topic.Progress);
-  m.number = step;
-  m.body = u.scratch + DIGEST_MAX;
-  m.bodyLength = step < 0 ? putDescription(u.events.writer, m.body, u.state) : 0;
-  const packetId = send(u.alink, m, 1);
-  return packetId > 0 ? packetId : 0;
-}
-
-function inform(u: Update): void {
-  if (u.alink.session.phase != Phase.Ready) return;
-  const m = nextMessage(u.alink, Topic.Inform);
-  m.body = u.running.version;
-  m.bodyLength = u.running.versionLength;
-  const packetId = send(u.alink, m, 1);
-  if (packetId <= 0) return;
-  u.informDue = false;
-  u.informId = packetId;
-}
-
-function askForFirmware(u: Update): void {
-  if (u.alink.session.phase != Phase.Ready || !pendingRoom(u.alink)) return;
-  const m = nextMessage(u.alink, Topic.FirmwareGet);
-  if (send(u.alink, m, 0) < 0) return;
-  pendingAdd(u.alink, m.id, Topic.FirmwareGet);
-  u.askDue = false;
 }
 
 /** The last report, an orderly end of the session, then the restart; neither may hold it up for long. */

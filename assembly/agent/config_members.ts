@@ -1,0 +1,181 @@
+/** The members of the configuration: their names, where texts are kept, what each takes (docs/configuration.md). */
+import {
+  CLIENT_ID,
+  DEVICE_NAME,
+  DEVICE_SECRET,
+  ENDPOINT,
+  INSTANCE_ID,
+  PRODUCT_KEY,
+  REGION,
+  TIMESTAMP,
+  VERSION,
+} from "../arena";
+import { equalsIgnoreCase, S } from "../bytes/text";
+import { VERSION_MAX } from "../protocol/offer";
+
+export const enum Member {
+  None = 0,
+  // texts
+  ProductKey = 1,
+  DeviceName = 2,
+  DeviceSecret = 3,
+  ClientId = 4,
+  Timestamp = 5,
+  Region = 6,
+  InstanceId = 7,
+  Endpoint = 8,
+  Version = 9,
+  SignMethod = 10,
+  // others
+  KeepAlive = 11,
+  CleanSession = 12,
+  AllowPlain = 13,
+  Flash = 14,
+  // members of flash
+  Sector = 15,
+  Write = 16,
+  Erased = 17,
+  Slots = 18,
+  State = 19,
+  Queue = 20,
+  /** The boot loader's record: the host's own. */
+  Boot = 21,
+}
+
+export function is(ptr: usize, len: u32, name: usize): bool {
+  return equalsIgnoreCase(ptr, len, name);
+}
+
+export function memberOf(p: usize, n: u32): Member {
+  if (is(p, n, S("productKey"))) return Member.ProductKey;
+  if (is(p, n, S("deviceName"))) return Member.DeviceName;
+  if (is(p, n, S("deviceSecret"))) return Member.DeviceSecret;
+  if (is(p, n, S("clientId"))) return Member.ClientId;
+  if (is(p, n, S("timestamp"))) return Member.Timestamp;
+  if (is(p, n, S("region"))) return Member.Region;
+  if (is(p, n, S("instanceId"))) return Member.InstanceId;
+  if (is(p, n, S("endpoint"))) return Member.Endpoint;
+  if (is(p, n, S("version"))) return Member.Version;
+  if (is(p, n, S("signMethod"))) return Member.SignMethod;
+  if (is(p, n, S("keepAlive"))) return Member.KeepAlive;
+  if (is(p, n, S("cleanSession"))) return Member.CleanSession;
+  if (is(p, n, S("allowPlain"))) return Member.AllowPlain;
+  return is(p, n, S("flash")) ? Member.Flash : Member.None;
+}
+
+export function flashMemberOf(p: usize, n: u32): Member {
+  if (is(p, n, S("sector"))) return Member.Sector;
+  if (is(p, n, S("write"))) return Member.Write;
+  if (is(p, n, S("erased"))) return Member.Erased;
+  if (is(p, n, S("slots"))) return Member.Slots;
+  if (is(p, n, S("state"))) return Member.State;
+  if (is(p, n, S("queue"))) return Member.Queue;
+  return is(p, n, S("boot")) ? Member.Boot : Member.None;
+}
+
+/** Where a text is kept: a length byte, then the value. 0 = it is not kept. */
+export function textOf(member: Member): usize {
+  switch (member) {
+    case Member.ProductKey:
+      return PRODUCT_KEY;
+    case Member.DeviceName:
+      return DEVICE_NAME;
+    case Member.DeviceSecret:
+      return DEVICE_SECRET;
+    case Member.ClientId:
+      return CLIENT_ID;
+    case Member.Timestamp:
+      return TIMESTAMP;
+    case Member.Region:
+      return REGION;
+    case Member.InstanceId:
+      return INSTANCE_ID;
+    case Member.Endpoint:
+      return ENDPOINT;
+    case Member.Version:
+      return VERSION;
+    default:
+      return 0;
+  }
+}
+
+/** Longest value of a text, bytes (Alink §1). */
+export function textMax(member: Member): u32 {
+  switch (member) {
+    case Member.ProductKey:
+    case Member.Timestamp:
+      return 20;
+    case Member.DeviceName:
+    case Member.Region:
+      return 32;
+    case Member.Endpoint:
+      return 254;
+    case Member.Version:
+      return VERSION_MAX;
+    default:
+      return 64;
+  }
+}
+
+/** What a member takes, for the message about a value that it does not. */
+export function expected(member: Member): usize {
+  switch (member) {
+    case Member.ProductKey:
+      return S("takes 1 to 20 letters and digits");
+    case Member.DeviceName:
+      return S("takes 4 to 32 of letters, digits and - _ @ . :");
+    case Member.ClientId:
+      return S("takes 1 to 64 of letters, digits and - _ @ . : &");
+    case Member.DeviceSecret:
+      return S("takes a text of 1 to 64 bytes");
+    case Member.Timestamp:
+      return S("takes milliseconds as a text of digits");
+    case Member.Version:
+      return S("takes 1 to 64 of letters, digits and . _ -");
+    case Member.Endpoint:
+      return S("takes mqtts://host:port or mqtt://host:port");
+    case Member.SignMethod:
+      return S("takes hmacsha256, hmacsha1 or hmacmd5");
+    case Member.KeepAlive:
+      return S("takes a number of seconds from 30 to 1200");
+    case Member.CleanSession:
+      return S("takes true or false");
+    case Member.AllowPlain:
+      return S('takes a list of "mqtt" and "http"');
+    case Member.Region:
+    case Member.InstanceId:
+      return S("takes letters, digits and hyphens");
+    default:
+      return S(
+        "takes sector, write, erased, slots, state and queue; offsets and lengths are multiples of the sector, regions have two sectors or more and do not overlap",
+      );
+  }
+}
+
+/** Letters, digits, and what else a member may have: nothing that means something in a topic, a client id or a host. */
+export function plain(member: Member, ptr: usize, length: u32): bool {
+  if (member == Member.DeviceSecret || member == Member.Endpoint) return length > 0;
+  if (length < (member == Member.DeviceName ? <u32>4 : <u32>1)) return false;
+  for (let i: u32 = 0; i < length; i++) {
+    const c: u32 = load<u8>(ptr + i);
+    if (c - 48 < 10) continue;
+    if (member == Member.Timestamp) return false;
+    if ((c | 32) - 97 < 26) continue;
+    if (member == Member.ProductKey) return false;
+    const hyphen = c == 45;
+    const name = hyphen || c == 46 || c == 95;
+    const wide = name || c == 64 || c == 58;
+    if (
+      member == Member.Version
+        ? name
+        : member == Member.DeviceName
+          ? wide
+          : member == Member.ClientId
+            ? wide || c == 38
+            : hyphen
+    )
+      continue;
+    return false;
+  }
+  return true;
+}
