@@ -1,0 +1,482 @@
+#include "agent.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/** Traps in a row after which the agent stops; an instance that ran GOOD_MS was good. */
+enum { TRAPS = 3, GOOD_MS = 600000, STOP_MS = 5000 };
+/** Events that one step hands over, so that a module that never runs out of them cannot hold up the rest. */
+enum { EVENTS_A_STEP = 32 };
+
+static const struct {
+  const char *name;
+  uint32_t parameters;
+} EXPORTS[ALINK_EXPORT_COUNT] = {
+#define EXPORT(constant, name, parameters) {#name, parameters},
+    ALINK_EXPORTS(EXPORT)
+#undef EXPORT
+};
+
+/* ---- Calls into the module. After a trap they do nothing and give 0, so that only the end of a step looks. ---- */
+
+static void trap(struct alink_agent *agent, const char *why) {
+  if (agent->trapped) return;
+  agent->trapped = true;
+  (void)snprintf(agent->error, sizeof agent->error, "the module stopped: %s", why == NULL ? "unknown" : why);
+}
+
+static int32_t call(struct alink_agent *agent, enum alink_export which, int32_t a, int32_t b, int32_t c) {
+  if (agent->trapped) return 0;
+  uint32_t cells[3] = {(uint32_t)a, (uint32_t)b, (uint32_t)c};
+  struct alink_call *kept = &agent->calls[agent->call_count++ % ALINK_LAST_CALLS];
+  *kept = (struct alink_call){alink_port_now_ms(), (uint32_t)which, {a, b, c}, 0};
+  if (!wasm_runtime_call_wasm(agent->environment, agent->exports[which], EXPORTS[which].parameters, cells)) {
+    trap(agent, wasm_runtime_get_exception(agent->instance));
+    return 0;
+  }
+  kept->result = (int32_t)cells[0];
+  return kept->result;
+}
+
+#define CALL0(agent, name) call(agent, ALINK_EXPORT_##name, 0, 0, 0)
+#define CALL1(agent, name, a) call(agent, ALINK_EXPORT_##name, a, 0, 0)
+#define CALL2(agent, name, a, b) call(agent, ALINK_EXPORT_##name, a, b, 0)
+
+/** The module's bytes [at, at + length). NULL: there are none, or they are not all in its memory (a trap then). */
+static uint8_t *window(struct alink_agent *agent, int32_t at, int32_t length) {
+  if (agent->trapped || length <= 0) return NULL;
+  if (at < 0 || !wasm_runtime_validate_app_addr(agent->instance, (uint64_t)at, (uint64_t)length)) {
+    char why[96];
+    (void)snprintf(why, sizeof why, "it gave a window of %ld bytes at %ld, outside its memory", (long)length, (long)at);
+    trap(agent, why);
+    return NULL;
+  }
+  return wasm_runtime_addr_app_to_native(agent->instance, (uint64_t)at);
+}
+
+/* ---- Events and posts. ---- */
+
+static bool deliver_events(struct alink_agent *agent) {
+  bool any = false;
+  for (int i = 0; i < EVENTS_A_STEP && !agent->trapped; i++) {
+    int32_t kind = CALL0(agent, EVENT_KIND);
+    if (kind <= ALINK_EVENT_NONE) break;
+    int32_t more = CALL0(agent, EVENT_MORE);
+    int32_t at = CALL0(agent, EVENT_PTR);
+    int32_t length = CALL0(agent, EVENT_LEN);
+    const uint8_t *text = window(agent, at, length);
+    if (agent->trapped) break;
+    if (agent->options->on_event != NULL)
+      agent->options->on_event(agent->options->context, kind, text == NULL ? "" : (const char *)text,
+                               text == NULL ? 0 : (uint32_t)length, more);
+    (void)CALL0(agent, EVENT_DONE);
+    any = true;
+  }
+  return any;
+}
+
+static int32_t put(struct alink_agent *agent, const struct alink_mailbox *box) {
+  if (box->length > 0) {
+    int32_t room = CALL0(agent, IN_CAP);
+    if (room <= 0) return ALINK_CODE_BUSY;
+    if (box->length > (uint32_t)room) return ALINK_CODE_TOO_LARGE;
+    uint8_t *in = window(agent, CALL0(agent, IN_PTR), room);
+    if (in == NULL) return ALINK_CODE_BUSY;
+    memcpy(in, box->payload, box->length);
+  }
+  int32_t length = (int32_t)box->length;
+  if (box->is_reply) return call(agent, ALINK_EXPORT_REPLY, box->kind_or_token, box->code, length);
+  return CALL2(agent, POST, box->kind_or_token, length);
+}
+
+/** Hand over what waits in the mailbox. Only the owner empties it, so once it was seen full it stays as it is. */
+static bool empty_mailbox(struct alink_agent *agent) {
+  alink_port_lock(true);
+  bool full = agent->mailbox.full;
+  alink_port_lock(false);
+  if (!full) return false;
+  int32_t result = put(agent, &agent->mailbox);
+  if (agent->trapped || result == ALINK_CODE_BUSY) return false;
+  alink_port_lock(true);
+  agent->mailbox.full = false;
+  alink_port_lock(false);
+  if (agent->options->on_taken != NULL) agent->options->on_taken(agent->options->context, result);
+  return true;
+}
+
+static int32_t fill_mailbox(struct alink_agent *agent, bool is_reply, int32_t kind_or_token, int32_t code,
+                            const void *payload, uint32_t length) {
+  struct alink_mailbox *box = &agent->mailbox;
+  if (length > sizeof box->payload) return ALINK_CODE_TOO_LARGE;
+  alink_port_lock(true);
+  bool full = box->full;
+  if (!full) {
+    box->is_reply = is_reply;
+    box->kind_or_token = kind_or_token;
+    box->code = code;
+    box->length = length;
+    if (length > 0) memcpy(box->payload, payload, length);
+    box->full = true;
+  }
+  alink_port_lock(false);
+  if (full) return ALINK_CODE_BUSY;
+  alink_port_wake();
+  return ALINK_CODE_OK;
+}
+
+int32_t alink_agent_post(struct alink_agent *agent, int32_t kind, const void *payload, uint32_t length) {
+  return fill_mailbox(agent, false, kind, 0, payload, length);
+}
+
+int32_t alink_agent_reply(struct alink_agent *agent, int32_t token, int32_t code, const void *data, uint32_t length) {
+  return fill_mailbox(agent, true, token, code, data, length);
+}
+
+/* ---- Channels. ---- */
+
+static bool transmit(struct alink_agent *agent, int32_t ch) {
+  int32_t length = CALL1(agent, TX_LEN, ch);
+  const uint8_t *bytes = window(agent, CALL1(agent, TX_PTR, ch), length);
+  if (bytes == NULL) return false;
+  int32_t taken = alink_port_send(ch, bytes, (uint32_t)length);
+  if (taken < length) agent->interest[ch] |= ALINK_INTEREST_SEND;
+  if (taken > 0) (void)CALL2(agent, SENT, ch, taken <= length ? taken : length);
+  return taken != 0;
+}
+
+/** With no room nothing is read, so the peer is slowed down. */
+static bool receive(struct alink_agent *agent, int32_t ch) {
+  int32_t room = CALL1(agent, RX_CAP, ch);
+  uint8_t *bytes = window(agent, CALL1(agent, RX_PTR, ch), room);
+  if (bytes == NULL) return false;
+  agent->interest[ch] |= ALINK_INTEREST_RECEIVE;
+  int32_t got = alink_port_receive(ch, bytes, (uint32_t)room);
+  if (got > 0) (void)CALL2(agent, RECEIVED, ch, got <= room ? got : room);
+  return got != 0;
+}
+
+static void open_channel(struct alink_agent *agent, int32_t ch) {
+  int32_t length = CALL1(agent, PEER_LEN, ch);
+  const uint8_t *uri = window(agent, CALL1(agent, PEER_PTR, ch), length);
+  if (agent->trapped) return;
+  agent->channels[ch] = (struct alink_channel_state){.linked = true};
+  alink_port_open(ch, uri == NULL ? "" : (const char *)uri, uri == NULL ? 0 : (uint32_t)length);
+}
+
+static bool serve_channel(struct alink_agent *agent, int32_t ch, uint32_t want) {
+  struct alink_channel_state *channel = &agent->channels[ch];
+  bool close = (want & ((uint32_t)ALINK_WANT_CLOSE << ch)) != 0;
+  agent->interest[ch] = 0;
+  if (!channel->linked) {
+    bool open = (want & ((uint32_t)ALINK_WANT_OPEN << ch)) != 0;
+    if (open) open_channel(agent, ch);
+    else if (close) (void)CALL2(agent, CLOSED, ch, ALINK_CLOSED_LOCAL);
+    /* The port may have got somewhere at once, which only asking it brings to light. */
+    return open || close;
+  }
+  int32_t state = alink_port_link(ch);
+  if (state >= 0) {
+    channel->linked = false;
+    (void)CALL2(agent, CLOSED, ch, state);
+    return true;
+  }
+  bool busy = false;
+  if (state == ALINK_LINK_UP && !channel->told) {
+    channel->told = busy = true;
+    (void)CALL1(agent, OPENED, ch);
+  }
+  bool up = state == ALINK_LINK_UP && !channel->closing;
+  if (up && (want & ((uint32_t)ALINK_WANT_TRANSMIT << ch)) != 0) busy = transmit(agent, ch) || busy;
+  if (!close) return (up && receive(agent, ch)) || busy;
+  if (!channel->closing && (!up || CALL1(agent, TX_LEN, ch) <= 0)) {
+    channel->closing = true;
+    alink_port_close(ch, false);
+  }
+  return busy;
+}
+
+static bool any_link(const struct alink_agent *agent) {
+  for (int32_t ch = 0; ch < ALINK_CHANNELS; ch++)
+    if (agent->channels[ch].linked) return true;
+  return false;
+}
+
+static void drop_links(struct alink_agent *agent) {
+  for (int32_t ch = 0; ch < ALINK_CHANNELS; ch++) {
+    if (agent->channels[ch].linked) alink_port_close(ch, true);
+    agent->channels[ch] = (struct alink_channel_state){.linked = false};
+    agent->interest[ch] = 0;
+  }
+}
+
+/* ---- What poll wants beside the channels. ---- */
+
+static bool give_entropy(struct alink_agent *agent) {
+  int32_t length = CALL0(agent, ENTROPY_LEN);
+  uint8_t *bytes = window(agent, CALL0(agent, ENTROPY_PTR), length);
+  if (bytes == NULL || !alink_port_entropy(bytes, (uint32_t)length)) return false;
+  (void)CALL0(agent, ENTROPY_DONE);
+  return true;
+}
+
+static bool ask_boot_loader(struct alink_agent *agent) {
+  int32_t op = CALL0(agent, BOOT_OP);
+  int32_t slot = CALL0(agent, BOOT_SLOT);
+  if (agent->trapped || op == ALINK_BOOT_OP_NONE) return false;
+  int32_t result = alink_port_boot(op, slot);
+  if (result == ALINK_PORT_PENDING) return false;
+  (void)CALL1(agent, BOOT_DONE, result);
+  return true;
+}
+
+static bool operate_flash(struct alink_agent *agent) {
+  int32_t op = CALL0(agent, FLASH_OP);
+  if (op == ALINK_FLASH_OP_NONE) return false;
+  int32_t offset = CALL0(agent, FLASH_OFFSET);
+  int32_t length = CALL0(agent, FLASH_LEN);
+  /* An erase has a length but no bytes. */
+  uint8_t *bytes = op == ALINK_FLASH_OP_ERASE ? NULL : window(agent, CALL0(agent, FLASH_PTR), length);
+  if (agent->trapped) return false;
+  bool sane = offset >= 0 && length > 0 && (bytes != NULL || op == ALINK_FLASH_OP_ERASE);
+  int32_t result = sane ? alink_port_flash(op, (uint32_t)offset, bytes, (uint32_t)length) : ALINK_DONE_FAILED;
+  if (result == ALINK_PORT_PENDING) return false;
+  (void)CALL1(agent, FLASH_DONE, result);
+  return true;
+}
+
+static bool serve(struct alink_agent *agent, uint32_t want) {
+  bool busy = (want & ALINK_WANT_AGAIN) != 0;
+  if ((want & ALINK_WANT_ENTROPY) != 0) busy = give_entropy(agent) || busy;
+  if ((want & ALINK_WANT_BOOT) != 0) busy = ask_boot_loader(agent) || busy;
+  if ((want & ALINK_WANT_FLASH) != 0) busy = operate_flash(agent) || busy;
+  for (int32_t ch = 0; ch < ALINK_CHANNELS; ch++) busy = serve_channel(agent, ch, want) || busy;
+  return empty_mailbox(agent) || busy;
+}
+
+/* ---- Instances. ---- */
+
+static void drop_instance(struct alink_agent *agent) {
+  drop_links(agent);
+  if (agent->environment != NULL) wasm_runtime_destroy_exec_env(agent->environment);
+  if (agent->instance != NULL) wasm_runtime_deinstantiate(agent->instance);
+  agent->environment = NULL;
+  agent->instance = NULL;
+  agent->trapped = false;
+}
+
+static int32_t refuse(struct alink_agent *agent, int32_t failure, const char *what, const char *why) {
+  (void)snprintf(agent->error, sizeof agent->error, "%s: %s", what, why);
+  return failure;
+}
+
+/** Every call passes cells of its own without looking, so a function of another shape must not get through here. */
+static bool is_i32_function(wasm_module_inst_t instance, wasm_function_inst_t function, uint32_t parameters) {
+  wasm_valkind_t kinds[3], result;
+  if (function == NULL || wasm_func_get_param_count(function, instance) != parameters ||
+      wasm_func_get_result_count(function, instance) != 1)
+    return false;
+  wasm_func_get_param_types(function, instance, kinds);
+  wasm_func_get_result_types(function, instance, &result);
+  for (uint32_t i = 0; i < parameters; i++)
+    if (kinds[i] != WASM_I32) return false;
+  return result == WASM_I32;
+}
+
+static int32_t look_up(struct alink_agent *agent) {
+  wasm_global_inst_t global;
+  for (int i = 0; i < ALINK_EXPORT_COUNT; i++) {
+    agent->exports[i] = wasm_runtime_lookup_function(agent->instance, EXPORTS[i].name);
+    if (!is_i32_function(agent->instance, agent->exports[i], EXPORTS[i].parameters))
+      return refuse(agent, ALINK_BAD_MODULE, "the module has no such function of i32", EXPORTS[i].name);
+  }
+  if (!wasm_runtime_get_export_global_inst(agent->instance, "__heap_base", &global) || global.kind != WASM_I32)
+    return refuse(agent, ALINK_BAD_MODULE, "the module has no such global", "__heap_base");
+  agent->heap_base = *(const uint32_t *)global.global_data;
+  if (agent->heap_base == 0 || !wasm_runtime_validate_app_addr(agent->instance, 0, agent->heap_base))
+    return refuse(agent, ALINK_BAD_MODULE, "the module's global is outside its memory", "__heap_base");
+  int32_t version = CALL0(agent, ABI_VERSION);
+  if (!agent->trapped && version != ALINK_ABI_VERSION) {
+    (void)snprintf(agent->error, sizeof agent->error,
+                   "the module has ABI version %ld, this host speaks %d: use module and host of one release",
+                   (long)version, ALINK_ABI_VERSION);
+    return ALINK_BAD_MODULE;
+  }
+  return 0;
+}
+
+static int32_t configure(struct alink_agent *agent) {
+  struct alink_started started;
+  for (uint32_t i = 0; i < agent->options->document_count && !agent->trapped; i++) {
+    const struct alink_document *document = &agent->options->documents[i];
+    int32_t room = CALL0(agent, IN_CAP);
+    uint8_t *in = window(agent, CALL0(agent, IN_PTR), room);
+    if (agent->trapped) return 0;
+    if (in == NULL || document->length > (uint32_t)room) {
+      (void)snprintf(agent->error, sizeof agent->error,
+                     "the configuration takes %lu bytes, at most %ld are possible: remove members that are not needed",
+                     (unsigned long)document->length, (long)room);
+      return ALINK_BAD_CONFIGURATION;
+    }
+    memcpy(in, document->text, document->length);
+    int32_t code = CALL1(agent, CONFIGURE, (int32_t)document->length);
+    /* One call reads a slice, a byte at least; what is left of the document stays in the window. */
+    for (uint32_t left = document->length; code > 0 && left > 0; left--) code = CALL1(agent, CONFIGURE, 0);
+    if (code > 0) trap(agent, "it does not come to the end of the configuration");
+    (void)deliver_events(agent);
+    if (code < 0) return refuse(agent, ALINK_BAD_CONFIGURATION, "the configuration was refused", "see its fault event");
+  }
+  if (!alink_port_started(&started))
+    return refuse(agent, ALINK_NOT_STARTED, "the boot loader", "does not tell which slot runs");
+  if (call(agent, ALINK_EXPORT_BOOTED, started.slot, started.how, started.reason) < 0)
+    return refuse(agent, ALINK_NOT_STARTED, "the boot loader", "the module does not take its report");
+  /* The first poll checks the configuration as a whole; what it wants, the next one wants again. */
+  int32_t want = CALL1(agent, POLL, (int32_t)alink_port_now_ms());
+  if (want >= 0) return 0;
+  (void)deliver_events(agent);
+  return refuse(agent, ALINK_BAD_CONFIGURATION, "the configuration was refused", "see its fault event");
+}
+
+static int32_t fresh(struct alink_agent *agent) {
+  char why[96] = "";
+  agent->call_count = 0;
+  agent->since_ms = alink_port_now_ms();
+  agent->instance = wasm_runtime_instantiate(agent->module, agent->options->stack_size, 0, why, sizeof why);
+  if (agent->instance == NULL) return refuse(agent, ALINK_BAD_MODULE, "the module cannot be instantiated", why);
+  agent->environment = wasm_runtime_create_exec_env(agent->instance, agent->options->stack_size);
+  if (agent->environment == NULL) return refuse(agent, ALINK_BAD_MODULE, "the pool", "is too small");
+  int32_t failure = look_up(agent);
+  if (failure == 0) failure = configure(agent);
+  if (!agent->trapped && failure == 0) agent->error[0] = '\0';
+  return agent->trapped ? 0 : failure;
+}
+
+/* ---- Traps. ---- */
+
+static void put_u32(uint8_t *at, uint32_t value) {
+  for (int i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+/** The instance is dead, so its memory may be written to. */
+static void blank_secret(uint8_t *memory, uint32_t length, const struct alink_document *secret) {
+  if (secret->length == 0) return;
+  for (uint32_t at = 0; at + secret->length <= length; at++)
+    if (memcmp(memory + at, secret->text, secret->length) == 0) memset(memory + at, 'x', secret->length);
+}
+
+static void keep_capsule(struct alink_agent *agent) {
+  uint32_t count = agent->call_count < ALINK_LAST_CALLS ? agent->call_count : ALINK_LAST_CALLS;
+  uint8_t part[32 + sizeof agent->error] = "ALCP";
+  const uint32_t head[] = {1, agent->heap_base, count, agent->call_count, agent->traps, alink_port_now_ms(), 0};
+  for (uint32_t i = 0; i < 7; i++) put_u32(part + 4 + 4 * i, head[i]);
+  memcpy(part + 32, agent->error, sizeof agent->error);
+  alink_port_capsule(part, sizeof part, false);
+  for (uint32_t i = agent->call_count - count; i != agent->call_count; i++) {
+    const struct alink_call *kept = &agent->calls[i % ALINK_LAST_CALLS];
+    put_u32(part, kept->now_ms);
+    put_u32(part + 4, kept->which);
+    for (int k = 0; k < 3; k++) put_u32(part + 8 + 4 * k, (uint32_t)kept->arguments[k]);
+    put_u32(part + 20, (uint32_t)kept->result);
+    alink_port_capsule(part, 24, false);
+  }
+  uint8_t *memory = wasm_runtime_addr_app_to_native(agent->instance, 0);
+  if (memory == NULL) return;
+  blank_secret(memory, agent->heap_base, &agent->options->secret);
+  alink_port_capsule(memory, agent->heap_base, true);
+}
+
+static int32_t after_trap(struct alink_agent *agent) {
+  if (alink_port_now_ms() - agent->since_ms > GOOD_MS) agent->traps = 0;
+  agent->traps++;
+  alink_port_log(agent->error);
+  if (agent->heap_base != 0) keep_capsule(agent);
+  drop_instance(agent);
+  if (agent->traps < TRAPS) return 0;
+  char why[128];
+  (void)snprintf(why, sizeof why, "%.127s", agent->error);
+  return refuse(agent, ALINK_TRAPPED, "three times in a row", why);
+}
+
+/* ---- The loop. ---- */
+
+int32_t alink_agent_start(struct alink_agent *agent, const struct alink_agent_options *options) {
+  char why[96] = "";
+  memset(agent, 0, sizeof *agent);
+  agent->options = options;
+  RuntimeInitArgs init;
+  memset(&init, 0, sizeof init);
+  init.mem_alloc_type = Alloc_With_Pool;
+  init.mem_alloc_option.pool.heap_buf = options->pool;
+  init.mem_alloc_option.pool.heap_size = options->pool_size;
+  if (!wasm_runtime_full_init(&init)) return refuse(agent, ALINK_BAD_MODULE, "the runtime", "does not start");
+  agent->runtime = true;
+  /* WAMR writes its warnings to the standard output, which is not its own; failures come back as text. */
+  wasm_runtime_set_log_level(WASM_LOG_LEVEL_FATAL);
+  agent->module = wasm_runtime_load(options->module, options->module_size, why, sizeof why);
+  if (agent->module == NULL) return refuse(agent, ALINK_BAD_MODULE, "the module cannot be loaded", why);
+  int32_t failure = fresh(agent);
+  return agent->trapped ? after_trap(agent) : failure;
+}
+
+int32_t alink_agent_step(struct alink_agent *agent) {
+  if (agent->instance == NULL) {
+    int32_t failure = fresh(agent);
+    return agent->trapped ? after_trap(agent) : failure;
+  }
+  agent->polled_ms = alink_port_now_ms();
+  int32_t want = CALL1(agent, POLL, (int32_t)agent->polled_ms);
+  if (want < 0) trap(agent, "it cannot be polled");
+  bool busy = (want & ALINK_WANT_EVENT) != 0 && deliver_events(agent);
+  if (!agent->trapped && (want & ALINK_WANT_RESTART) != 0) {
+    drop_instance(agent);
+    alink_port_restart();
+    return 0;
+  }
+  busy = serve(agent, (uint32_t)want) || busy;
+  int32_t due = busy ? 0 : CALL0(agent, TIMEOUT);
+  if (agent->trapped) return after_trap(agent);
+  if (due < 0) return ALINK_FOREVER;
+  uint32_t past = alink_port_now_ms() - agent->polled_ms;
+  return (uint32_t)due > past ? (int32_t)((uint32_t)due - past) : 0;
+}
+
+/** The orderly end: ask the module to disconnect, then wait until no link is left. -> whether it is over. */
+static bool is_over(struct alink_agent *agent) {
+  if (agent->phase == ALINK_RUNNING) {
+    agent->phase = ALINK_ENDING;
+    agent->ending_ms = alink_port_now_ms();
+  }
+  if (alink_port_now_ms() - agent->ending_ms > STOP_MS) return true;
+  if (agent->phase == ALINK_DISCONNECTING) return !any_link(agent);
+  if (agent->instance == NULL) return true;
+  if (CALL2(agent, POST, ALINK_POST_DISCONNECT, 0) != ALINK_CODE_BUSY) agent->phase = ALINK_DISCONNECTING;
+  return false;
+}
+
+int32_t alink_agent_run(struct alink_agent *agent) {
+  for (;;) {
+    int32_t due = alink_agent_step(agent);
+    if (due < 0) return due;
+    if (agent->stop != 0) {
+      bool asked = agent->phase == ALINK_DISCONNECTING;
+      if (is_over(agent)) return 0;
+      if (!asked) continue;
+      if (due > STOP_MS) due = STOP_MS;
+    }
+    if (due > 0) alink_port_wait(due == ALINK_FOREVER ? -1 : due, agent->interest);
+  }
+}
+
+void alink_agent_stop(struct alink_agent *agent) {
+  agent->stop = 1;
+  alink_port_wake();
+}
+
+void alink_agent_end(struct alink_agent *agent) {
+  drop_instance(agent);
+  if (agent->module != NULL) wasm_runtime_unload(agent->module);
+  agent->module = NULL;
+  if (agent->runtime) wasm_runtime_destroy();
+  agent->runtime = false;
+}
+
+const char *alink_agent_error(const struct alink_agent *agent) { return agent->error; }

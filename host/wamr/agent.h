@@ -1,0 +1,147 @@
+/*
+ * The agent on WAMR: one instance of the module and the loop that serves it, over the functions of port.h.
+ * One thread owns an agent: it calls start, step, run and end. alink_agent_post, alink_agent_reply and alink_agent_stop
+ * may be called by any thread. agent.c allocates nothing; WAMR takes what it needs from `pool`, and nothing else.
+ */
+#ifndef ALINK_AGENT_H
+#define ALINK_AGENT_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "port.h"
+#include "wasm_export.h"
+
+/** Calls into the module that a capsule tells about. */
+#define ALINK_LAST_CALLS 32
+
+/** alink_agent_step: nothing is due until something happens. */
+#define ALINK_FOREVER INT32_MAX
+
+/** Why an agent does not run; alink_agent_error has a line for people. */
+enum alink_failure {
+  /** The module cannot be loaded, lacks an export, or speaks another ABI version; or the pool is too small. */
+  ALINK_BAD_MODULE = -1,
+  /** The configuration is refused; the last Fault event names the member. */
+  ALINK_BAD_CONFIGURATION = -2,
+  /** The module trapped, or gave something out of bounds, three times in a row. */
+  ALINK_TRAPPED = -3,
+  /** alink_port_started told nothing. */
+  ALINK_NOT_STARTED = -4,
+};
+
+/** A JSON document, UTF-8, `length` bytes. */
+struct alink_document {
+  const char *text;
+  uint32_t length;
+};
+
+/** Everything here stays as it is until alink_agent_end. */
+struct alink_agent_options {
+  /** The module. WAMR writes into these bytes, so they are in RAM, and are loaded once. */
+  uint8_t *module;
+  uint32_t module_size;
+  /** RAM for the runtime, aligned to 8, and its size in bytes; docs/wamr.md tells how much. */
+  void *pool;
+  uint32_t pool_size;
+  /** Operand stack of the interpreter, bytes; 4096 do. */
+  uint32_t stack_size;
+  /** Configuration documents in their order, at most ALINK_IN_WINDOW bytes each; later members win. */
+  const struct alink_document *documents;
+  uint32_t document_count;
+  /** The device secret, blanked in capsules; length 0: none. */
+  struct alink_document secret;
+  /** First argument of the functions below. */
+  void *context;
+  /**
+   * A piece of an event: `kind` is `enum alink_event`, `text` has `length` bytes of JSON that hold during the call,
+   * `more` is `enum alink_piece`. Called by the owner; may call alink_agent_post and alink_agent_reply. May be NULL.
+   */
+  void (*on_event)(void *context, int32_t kind, const char *text, uint32_t length, int32_t more);
+  /** The module took the post: `result` as that of `post` or `reply`, an id, Ok or a code < 0. May be NULL. */
+  void (*on_taken)(void *context, int32_t result);
+};
+
+/** One call into the module, as capsules keep it. */
+struct alink_call {
+  uint32_t now_ms;
+  /** `enum alink_export`. */
+  uint32_t which;
+  int32_t arguments[3];
+  int32_t result;
+};
+
+/** A post or a reply that waits for room in the module. */
+struct alink_mailbox {
+  bool full;
+  bool is_reply;
+  int32_t kind_or_token;
+  int32_t code;
+  uint32_t length;
+  uint8_t payload[ALINK_IN_WINDOW];
+};
+
+/** How a channel's link stands in the eyes of the agent. */
+struct alink_channel_state {
+  bool linked;
+  bool told;
+  bool closing;
+};
+
+/** An agent. Members are agent.c's. */
+struct alink_agent {
+  const struct alink_agent_options *options;
+  wasm_module_t module;
+  wasm_module_inst_t instance;
+  wasm_exec_env_t environment;
+  wasm_function_inst_t exports[ALINK_EXPORT_COUNT];
+  /** Bytes [0, heap_base) are the module's state. */
+  uint32_t heap_base;
+  bool runtime;
+  bool trapped;
+  uint32_t traps;
+  uint32_t since_ms;
+  uint32_t polled_ms;
+  struct alink_channel_state channels[ALINK_CHANNELS];
+  uint8_t interest[ALINK_CHANNELS];
+  struct alink_call calls[ALINK_LAST_CALLS];
+  uint32_t call_count;
+  struct alink_mailbox mailbox;
+  volatile sig_atomic_t stop;
+  enum { ALINK_RUNNING, ALINK_ENDING, ALINK_DISCONNECTING } phase;
+  uint32_t ending_ms;
+  char error[160];
+};
+
+/** Load the module and start a first instance. -> 0, or `enum alink_failure`; alink_agent_end is due in any case. */
+int32_t alink_agent_start(struct alink_agent *agent, const struct alink_agent_options *options);
+
+/**
+ * One poll, and one round of serving what it wants: bounded. -> milliseconds until the next step is due when nothing
+ * happens (0 = at once, ALINK_FOREVER), or `enum alink_failure`.
+ */
+int32_t alink_agent_step(struct alink_agent *agent);
+
+/** Steps and sleeps until alink_agent_stop, then disconnects within 5 s. -> 0 or `enum alink_failure`. */
+int32_t alink_agent_run(struct alink_agent *agent);
+
+/** End alink_agent_run. Any thread and signal handlers. */
+void alink_agent_stop(struct alink_agent *agent);
+
+/**
+ * Hand over a post (`enum alink_post`), at most ALINK_IN_WINDOW bytes, which are copied. -> Ok; Busy: the one before is
+ * not taken yet; TooLarge. Any thread; the module's own answer comes by on_taken.
+ */
+int32_t alink_agent_post(struct alink_agent *agent, int32_t kind, const void *payload, uint32_t length);
+
+/** Answer the downlink request `token` with an Alink `code` and a JSON object; as alink_agent_post. */
+int32_t alink_agent_reply(struct alink_agent *agent, int32_t token, int32_t code, const void *data, uint32_t length);
+
+/** Drop links, instance, module and runtime. */
+void alink_agent_end(struct alink_agent *agent);
+
+/** One line on why the agent does not run; "" = it does. */
+const char *alink_agent_error(const struct alink_agent *agent);
+
+#endif

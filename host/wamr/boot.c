@@ -1,0 +1,122 @@
+#include "boot.h"
+
+#include <string.h>
+
+enum { RECORD = 32, VERSION = 1, CONFIRMED = 0, TRIAL = 1, FELL_BACK = 2, STARTS_USED_UP = 1 };
+
+struct record {
+  uint8_t kind, slot, fall_back, starts;
+  uint32_t reason, sequence;
+};
+
+/** The newest record, the sector it stands in, and that sector's first free place (== sector: full). */
+struct newest {
+  struct record record;
+  bool found;
+  uint32_t sector, free;
+};
+
+static uint32_t get_u32(const uint8_t *at) {
+  return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static void put_u32(uint8_t *at, uint32_t value) {
+  for (int i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+/** CRC-32 of IEEE 802.3 of the bytes before the record's last four. */
+static uint32_t crc32(const uint8_t *bytes) {
+  uint32_t crc = 0xffffffff;
+  for (int i = 0; i < RECORD - 4; i++) {
+    crc ^= bytes[i];
+    for (int bit = 0; bit < 8; bit++) crc = (crc & 1) != 0 ? (crc >> 1) ^ 0xedb88320 : crc >> 1;
+  }
+  return ~crc;
+}
+
+static bool decode(const uint8_t *bytes, struct record *record) {
+  if (memcmp(bytes, "ALBR", 4) != 0 || bytes[4] != VERSION || get_u32(bytes + 28) != crc32(bytes)) return false;
+  *record = (struct record){bytes[5], bytes[6], bytes[7], bytes[8], get_u32(bytes + 12), get_u32(bytes + 16)};
+  return record->kind <= TRIAL && record->slot <= 1 && record->fall_back <= 1;
+}
+
+static bool is_erased(const uint8_t *bytes, uint8_t erased) {
+  for (int i = 0; i < RECORD; i++)
+    if (bytes[i] != erased) return false;
+  return true;
+}
+
+/** Places that cannot be read count as written. No valid record at all: a fresh part, slot 0 confirmed. */
+static struct newest find_newest(const struct alink_boot_flash *flash) {
+  struct newest newest = {{CONFIRMED, 0, 0, 0, 0, 0}, false, 0, 0};
+  uint32_t free[2] = {0, 0};
+  for (uint32_t sector = 0; sector < 2; sector++) {
+    for (uint32_t at = 0; at + RECORD <= flash->sector; at += RECORD) {
+      uint8_t bytes[RECORD];
+      struct record record;
+      bool readable = flash->read(flash->context, flash->offset + sector * flash->sector + at, bytes, RECORD);
+      if (readable && is_erased(bytes, flash->erased)) continue;
+      free[sector] = at + RECORD;
+      if (!readable || !decode(bytes, &record)) continue;
+      if (newest.found && record.sequence <= newest.record.sequence) continue;
+      newest.record = record;
+      newest.found = true;
+      newest.sector = sector;
+    }
+  }
+  newest.free = free[newest.sector];
+  return newest;
+}
+
+/** Behind the newest record; when its sector is full, in the other one, which is erased first. */
+static bool append(const struct alink_boot_flash *flash, const struct newest *newest, struct record next) {
+  uint8_t bytes[RECORD] = {'A', 'L', 'B', 'R', VERSION, next.kind, next.slot, next.fall_back, next.starts};
+  uint32_t sector = newest->sector, place = newest->free;
+  put_u32(bytes + 12, next.reason);
+  put_u32(bytes + 16, newest->record.sequence + 1);
+  put_u32(bytes + 28, crc32(bytes));
+  if (!flash->flush(flash->context)) return false;
+  if (place + RECORD > flash->sector) {
+    if (newest->found) sector = 1 - sector;
+    place = 0;
+    if (!flash->erase(flash->context, flash->offset + sector * flash->sector, flash->sector)) return false;
+  }
+  return flash->write(flash->context, flash->offset + sector * flash->sector + place, bytes, RECORD) &&
+         flash->flush(flash->context);
+}
+
+bool alink_boot_start(const struct alink_boot_flash *flash, struct alink_boot_started *started) {
+  struct newest newest = find_newest(flash);
+  struct record record = newest.record;
+  if (record.kind == CONFIRMED) {
+    *started = (struct alink_boot_started){record.slot, record.reason == 0 ? CONFIRMED : FELL_BACK, record.reason};
+    return true;
+  }
+  if (record.starts > 0) {
+    *started = (struct alink_boot_started){record.slot, TRIAL, 0};
+    record.starts--;
+  } else {
+    *started = (struct alink_boot_started){record.fall_back, FELL_BACK, STARTS_USED_UP};
+    record = (struct record){CONFIRMED, record.fall_back, record.fall_back, 0, STARTS_USED_UP, 0};
+  }
+  return append(flash, &newest, record);
+}
+
+bool alink_boot_activate(const struct alink_boot_flash *flash, const struct alink_boot_started *started, uint8_t slot,
+                         uint8_t trials) {
+  if (slot > 1 || slot == started->slot || started->how == TRIAL || trials == 0) return false;
+  struct newest newest = find_newest(flash);
+  return append(flash, &newest, (struct record){TRIAL, slot, started->slot, trials, 0, 0});
+}
+
+bool alink_boot_confirm(const struct alink_boot_flash *flash, struct alink_boot_started *started) {
+  struct newest newest = find_newest(flash);
+  /* Another slot may be activated for the next restart already; the running one is the fall-back then. */
+  if (newest.record.slot != started->slot) return true;
+  if (newest.record.kind == TRIAL || newest.record.reason != 0) {
+    struct record next = {CONFIRMED, started->slot, started->slot, 0, 0, 0};
+    if (!append(flash, &newest, next)) return false;
+  }
+  *started = (struct alink_boot_started){started->slot, CONFIRMED, 0};
+  return true;
+}

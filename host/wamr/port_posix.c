@@ -1,0 +1,153 @@
+/* port.h on POSIX: clock, entropy, boot loader, waiting, logs. Links and flash: posix_link.c and posix_flash.c. */
+#define _XOPEN_SOURCE 700
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "posix.h"
+#include "posix_tls.h"
+
+/** Starts of an image on trial before the one before it comes back; the Node host's number. */
+enum { TRIALS = 3 };
+
+static struct {
+  int wake_read, wake_write;
+  bool open;
+  struct alink_layout layout;
+  struct alink_boot_started started;
+  const char *capsule_path;
+  FILE *capsule;
+  void (*log)(const char *text);
+} port = {-1, -1, false, {0, 0, 0, {{0, 0}, {0, 0}}, {0, 0}, {0, 0}, {0, 0}}, {0, 0, 0}, NULL, NULL, NULL};
+
+static pthread_mutex_t mailbox = PTHREAD_MUTEX_INITIALIZER;
+
+const char *alink_posix_open(const char *flash, const struct alink_layout *layout, const char *ca,
+                             const char *capsule) {
+  int ends[2];
+  if (port.wake_write < 0) {
+    if (pipe(ends) != 0) return "there is no pipe to wake the loop with";
+    for (int i = 0; i < 2; i++) {
+      (void)fcntl(ends[i], F_SETFL, O_NONBLOCK);
+      (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    }
+    port.wake_read = ends[0];
+    port.wake_write = ends[1];
+  }
+  port.layout = *layout;
+  port.capsule_path = capsule;
+  const char *wrong = alink_tls_trust(ca);
+  if (wrong == NULL) wrong = alink_image_open(flash, layout);
+  return wrong;
+}
+
+void alink_posix_log_to(void (*log)(const char *text)) { port.log = log; }
+
+/** The pipe stays: a thread that resolves a name may still be about to wake. */
+void alink_posix_close(void) {
+  alink_links_end();
+  alink_image_close();
+}
+
+uint32_t alink_port_now_ms(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+}
+
+bool alink_port_entropy(uint8_t *bytes, uint32_t length) {
+  int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  uint32_t done = 0;
+  while (done < length) {
+    ssize_t n = read(fd, bytes + done, length - done);
+    if (n <= 0) break;
+    done += (uint32_t)n;
+  }
+  (void)close(fd);
+  return done == length;
+}
+
+/** Files answer at once, so nothing is ever pending here. */
+int32_t alink_port_flash(int32_t op, uint32_t offset, uint8_t *bytes, uint32_t length) {
+  const struct alink_region boot = port.layout.boot;
+  bool good = false;
+  if (offset < boot.offset + boot.length && offset + length > boot.offset)
+    alink_port_log("flash: the module asked for the boot region");
+  else if (op == ALINK_FLASH_OP_READ) good = alink_image_read(offset, bytes, length);
+  else if (op == ALINK_FLASH_OP_WRITE) good = alink_image_write(offset, bytes, length);
+  else if (op == ALINK_FLASH_OP_ERASE) good = alink_image_erase(offset, length);
+  return good ? ALINK_DONE_OK : ALINK_DONE_FAILED;
+}
+
+int32_t alink_port_boot(int32_t op, int32_t slot) {
+  const struct alink_boot_flash flash = alink_image_boot();
+  bool good = false;
+  if (op == ALINK_BOOT_OP_ACTIVATE && slot >= 0 && slot <= 1)
+    good = alink_boot_activate(&flash, &port.started, (uint8_t)slot, TRIALS);
+  else if (op == ALINK_BOOT_OP_CONFIRM) good = alink_boot_confirm(&flash, &port.started);
+  if (!good) alink_port_log("boot: the request was refused, or the boot record could not be written");
+  return good ? ALINK_DONE_OK : ALINK_DONE_FAILED;
+}
+
+bool alink_port_started(struct alink_started *started) {
+  const struct alink_boot_flash flash = alink_image_boot();
+  if (!alink_boot_start(&flash, &port.started)) return false;
+  *started = (struct alink_started){port.started.slot, port.started.how, (int32_t)port.started.reason};
+  return true;
+}
+
+/** The process is the device: it goes on with a fresh instance. */
+void alink_port_restart(void) {}
+
+void alink_port_wait(int32_t ms, const uint8_t interest[ALINK_CHANNELS]) {
+  struct pollfd fds[ALINK_CHANNELS + 1] = {{port.wake_read, POLLIN, 0}};
+  char dropped[64];
+  nfds_t count = 1 + alink_links_watch(fds + 1, interest);
+  int due = alink_links_due();
+  if (due < 0 || (ms >= 0 && ms < due)) due = ms;
+  (void)poll(fds, count, due);
+  while (read(port.wake_read, dropped, sizeof dropped) > 0) {
+  }
+}
+
+/** Async-signal-safe. A full pipe wakes as well. */
+void alink_port_wake(void) {
+  int error = errno;
+  ssize_t n = port.wake_write >= 0 ? write(port.wake_write, "", 1) : 0;
+  (void)n;
+  errno = error;
+}
+
+void alink_port_lock(bool take) {
+  if (take) (void)pthread_mutex_lock(&mailbox);
+  else (void)pthread_mutex_unlock(&mailbox);
+}
+
+void alink_port_log(const char *text) {
+  if (port.log != NULL) port.log(text);
+  else (void)fprintf(stderr, "%s\n", text);
+}
+
+/** A capsule holds the module's memory, so its file is for the owner's eyes. */
+void alink_port_capsule(const void *part, uint32_t length, bool last) {
+  if (port.capsule == NULL && port.capsule_path != NULL) {
+    (void)unlink(port.capsule_path);
+    int fd = open(port.capsule_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) port.capsule = fdopen(fd, "wb");
+    if (port.capsule == NULL) {
+      alink_port_log("the capsule's file cannot be written");
+      port.capsule_path = NULL;
+    }
+  }
+  if (port.capsule == NULL) return;
+  (void)fwrite(part, 1, length, port.capsule);
+  if (!last) return;
+  (void)fclose(port.capsule);
+  port.capsule = NULL;
+}

@@ -1,0 +1,45 @@
+/* The parts of the POSIX port among themselves: port_posix.c over posix_link.c and posix_flash.c. */
+#ifndef ALINK_POSIX_H
+#define ALINK_POSIX_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "boot.h"
+#include "device_file.h"
+#include "port.h"
+
+/* ---- posix_link.c: sockets, name resolution in a thread, TLS by posix_tls.c. ---- */
+
+/** Descriptors to poll, at most ALINK_CHANNELS: links that open or close, and what `interest` asks. -> their number. */
+nfds_t alink_links_watch(struct pollfd *fds, const uint8_t interest[ALINK_CHANNELS]);
+/** -> milliseconds until a link's own time limit, -1 = none. */
+int alink_links_due(void);
+/** The last error of a channel's link, for people; "" = none. */
+const char *alink_link_error(int32_t ch);
+/** Free what links and certificates took. */
+void alink_links_end(void);
+
+/* ---- posix_flash.c: the flash image file, docs/boot-record.md and host/node/flash.ts. ---- */
+
+/** Open and lock `path`, made and filled when it is missing. -> NULL, or one line on what is wrong. */
+const char *alink_image_open(const char *path, const struct alink_layout *layout);
+/** One operation by the part's rules. A broken rule is logged. -> false: it failed. */
+bool alink_image_read(uint32_t offset, uint8_t *bytes, uint32_t length);
+bool alink_image_write(uint32_t offset, const uint8_t *bytes, uint32_t length);
+bool alink_image_erase(uint32_t offset, uint32_t length);
+bool alink_image_flush(void);
+/** The image as boot.c sees it. */
+struct alink_boot_flash alink_image_boot(void);
+void alink_image_close(void);
+
+/* ---- port_posix.c beside port.h. ---- */
+
+/** Before alink_agent_start: pipe, flash image and certificates. `capsule`: file for capsules. -> NULL, or one line. */
+const char *alink_posix_open(const char *flash, const struct alink_layout *layout, const char *ca, const char *capsule);
+/** Lines of alink_port_log go here; NULL: to stderr. */
+void alink_posix_log_to(void (*log)(const char *text));
+void alink_posix_close(void);
+
+#endif

@@ -1,0 +1,339 @@
+/* Links on POSIX: BSD sockets that never block, names resolved in a thread each, TLS by posix_tls.c. */
+#define _XOPEN_SOURCE 700
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "posix.h"
+#include "posix_tls.h"
+
+/** A link stands within OPEN_MS, one address has ADDRESS_MS, the peer LINGER_MS to close its side. */
+enum { OPEN_MS = 15000, ADDRESS_MS = 5000, LINGER_MS = 2000, HOST = 256 };
+
+/** A name that is being resolved. Link and thread hold it; whoever comes last frees it. */
+struct lookup {
+  char host[HOST], port[8];
+  struct addrinfo *found;
+  int error;
+  bool done, abandoned;
+};
+
+struct link {
+  enum { FREE, RESOLVING, CONNECTING, SHAKING, UP, CLOSING, OVER } state;
+  bool tls, address, wants_write;
+  int32_t ch, reason;
+  int fd;
+  char host[HOST], port[8], error[192];
+  uint32_t due_ms, address_due_ms;
+  struct lookup *lookup;
+  struct addrinfo *next;
+};
+
+static struct link links[ALINK_CHANNELS];
+static pthread_mutex_t lookups = PTHREAD_MUTEX_INITIALIZER;
+/* ---- The end of a link. ---- */
+
+static void release(struct link *link) {
+  if (link->lookup != NULL) {
+    pthread_mutex_lock(&lookups);
+    bool done = link->lookup->done;
+    link->lookup->abandoned = true;
+    pthread_mutex_unlock(&lookups);
+    if (done) {
+      if (link->lookup->found != NULL) freeaddrinfo(link->lookup->found);
+      free(link->lookup);
+    }
+  }
+  link->lookup = NULL;
+  link->next = NULL;
+  alink_tls_free(link->ch);
+  if (link->fd >= 0) (void)close(link->fd);
+  link->fd = -1;
+}
+
+static void finish(struct link *link, int reason, const char *error) {
+  if (error != NULL && link->error[0] == '\0') (void)snprintf(link->error, sizeof link->error, "%s", error);
+  release(link);
+  link->state = OVER;
+  link->reason = reason;
+}
+
+/* ---- Names. ---- */
+
+static void *resolve(void *argument) {
+  struct lookup *lookup = argument;
+  struct addrinfo hints, *found = NULL;
+  memset(&hints, 0, sizeof hints);
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  int error = getaddrinfo(lookup->host, lookup->port, &hints, &found);
+  pthread_mutex_lock(&lookups);
+  lookup->found = error == 0 ? found : NULL;
+  lookup->error = error;
+  lookup->done = true;
+  bool abandoned = lookup->abandoned;
+  pthread_mutex_unlock(&lookups);
+  if (abandoned) {
+    if (error == 0) freeaddrinfo(found);
+    free(lookup);
+  } else alink_port_wake();
+  return NULL;
+}
+
+static void begin_lookup(struct link *link) {
+  struct addrinfo hints;
+  struct lookup *lookup = link->lookup = calloc(1, sizeof *lookup);
+  if (lookup == NULL) {
+    finish(link, ALINK_CLOSED_UNREACHABLE, "no memory");
+    return;
+  }
+  memcpy(lookup->host, link->host, sizeof lookup->host);
+  memcpy(lookup->port, link->port, sizeof lookup->port);
+  link->state = RESOLVING;
+  memset(&hints, 0, sizeof hints);
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  /* An address needs no thread. */
+  link->address = getaddrinfo(link->host, link->port, &hints, &lookup->found) == 0;
+  lookup->done = link->address;
+  pthread_t thread;
+  if (link->address) return;
+  lookup->found = NULL;
+  if (pthread_create(&thread, NULL, resolve, lookup) == 0) pthread_detach(thread);
+  else {
+    lookup->done = true;
+    finish(link, ALINK_CLOSED_UNREACHABLE, "no thread to resolve the name");
+  }
+}
+
+/* ---- Opening: each function moves the link on by at most one state. ---- */
+
+static bool has_passed(uint32_t due_ms) { return (int32_t)(alink_port_now_ms() - due_ms) >= 0; }
+
+static void established(struct link *link) {
+  int on = 1;
+  (void)setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  link->state = link->tls ? SHAKING : UP;
+  link->wants_write = link->tls;
+  if (link->tls && !alink_tls_begin(link->ch, link->fd, link->host, link->port, link->address))
+    finish(link, ALINK_CLOSED_UNREACHABLE, "TLS: no memory");
+}
+
+/** Try addresses until one is under way or none is left. */
+static void connect_next(struct link *link) {
+  while (link->next != NULL) {
+    const struct addrinfo *address = link->next;
+    link->next = address->ai_next;
+    if (link->fd >= 0) (void)close(link->fd);
+    link->fd = socket(address->ai_family, SOCK_STREAM, 0);
+    if (link->fd < 0) continue;
+    (void)fcntl(link->fd, F_SETFD, FD_CLOEXEC);
+    (void)fcntl(link->fd, F_SETFL, O_NONBLOCK);
+    link->state = CONNECTING;
+    link->address_due_ms = alink_port_now_ms() + ADDRESS_MS;
+    if (connect(link->fd, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS) return;
+    (void)snprintf(link->error, sizeof link->error, "%s", strerror(errno));
+  }
+  finish(link, ALINK_CLOSED_UNREACHABLE, "no address");
+}
+
+static void look_up_step(struct link *link) {
+  pthread_mutex_lock(&lookups);
+  bool done = link->lookup->done;
+  pthread_mutex_unlock(&lookups);
+  if (!done) return;
+  if (link->lookup->error != 0) {
+    finish(link, ALINK_CLOSED_UNREACHABLE, gai_strerror(link->lookup->error));
+    return;
+  }
+  link->next = link->lookup->found;
+  connect_next(link);
+}
+
+static void connect_step(struct link *link) {
+  struct pollfd fd = {link->fd, POLLOUT, 0};
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (poll(&fd, 1, 0) <= 0) {
+    if (has_passed(link->address_due_ms) && link->next != NULL) connect_next(link);
+    return;
+  }
+  if (getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  if (error == 0) {
+    established(link);
+    return;
+  }
+  (void)snprintf(link->error, sizeof link->error, "%s", strerror(error));
+  connect_next(link);
+}
+
+static void handshake_step(struct link *link) {
+  char why[160];
+  int32_t result = alink_tls_shake(link->ch, &link->wants_write, why, sizeof why);
+  if (result == ALINK_LINK_UP) link->state = UP;
+  else if (result >= 0) finish(link, result, why);
+}
+
+/** After our last bytes: read on and drop, so that the kernel does not reset the link under the peer. */
+static void close_step(struct link *link) {
+  uint8_t dropped[512];
+  ssize_t n;
+  if (link->wants_write) {
+    link->wants_write = !alink_tls_say_goodbye(link->ch);
+    if (!link->wants_write) (void)shutdown(link->fd, SHUT_WR);
+  }
+  for (int i = 0; i < 64; i++) {
+    n = recv(link->fd, dropped, sizeof dropped, 0);
+    if (n > 0) continue;
+    if (n == 0 || (errno != EAGAIN && errno != EINTR)) finish(link, ALINK_CLOSED_LOCAL, NULL);
+    break;
+  }
+}
+
+/* ---- port.h ---- */
+
+/** Split tcp://host:port or tls://[address]:port. -> false: it is neither. */
+static bool parse(struct link *link, const char *uri, uint32_t length) {
+  char text[ALINK_MQTT_RX];
+  if (length >= sizeof text || length < 6) return false;
+  memcpy(text, uri, length);
+  text[length] = '\0';
+  if (strncmp(text, "tcp://", 6) != 0 && strncmp(text, "tls://", 6) != 0) return false;
+  link->tls = text[1] == 'l';
+  char *host = text + 6, *colon = strrchr(text, ':'), *end;
+  if (colon < host) return false;
+  *colon = '\0';
+  size_t n = strlen(host);
+  if (host[0] == '[' && n > 2 && host[n - 1] == ']') {
+    host[n - 1] = '\0';
+    host++;
+  }
+  long port = strtol(colon + 1, &end, 10);
+  if (host[0] == '\0' || strlen(host) >= sizeof link->host || *end != '\0' || port < 1 || port > 65535) return false;
+  memcpy(link->host, host, strlen(host) + 1);
+  (void)snprintf(link->port, sizeof link->port, "%u", (unsigned)port & 0xffffU);
+  return true;
+}
+
+void alink_port_open(int32_t ch, const char *uri, uint32_t length) {
+  struct link *link = &links[ch];
+  link->ch = ch;
+  link->fd = -1;
+  link->error[0] = '\0';
+  link->wants_write = false;
+  link->due_ms = alink_port_now_ms() + OPEN_MS;
+  if (parse(link, uri, length)) begin_lookup(link);
+  else finish(link, ALINK_CLOSED_UNREACHABLE, "the peer is not a URI like tcp://host:port or tls://host:port");
+}
+
+int32_t alink_port_link(int32_t ch) {
+  struct link *link = &links[ch];
+  if (link->state == RESOLVING) look_up_step(link);
+  if (link->state == CONNECTING) connect_step(link);
+  if (link->state == SHAKING) handshake_step(link);
+  if (link->state == CLOSING) close_step(link);
+  if (link->state > FREE && link->state < UP && has_passed(link->due_ms))
+    finish(link, ALINK_CLOSED_UNREACHABLE, "no connection within 15 s");
+  if (link->state == CLOSING && has_passed(link->due_ms)) finish(link, ALINK_CLOSED_LOCAL, NULL);
+  if (link->state == UP || link->state == CLOSING) return ALINK_LINK_UP;
+  if (link->state != OVER) return ALINK_LINK_OPENING;
+  link->state = FREE;
+  return link->reason;
+}
+
+int32_t alink_port_send(int32_t ch, const uint8_t *bytes, uint32_t length) {
+  struct link *link = &links[ch];
+  if (link->state != UP) return link->state == OVER ? -1 : 0;
+  ssize_t n;
+  if (link->tls) n = alink_tls_send(ch, bytes, length);
+  else {
+    n = send(link->fd, bytes, length, MSG_NOSIGNAL);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return 0;
+  }
+  if (n >= 0) return (int32_t)n;
+  finish(link, ALINK_CLOSED_BROKEN, link->tls ? "TLS: the link broke" : strerror(errno));
+  return -1;
+}
+
+static int32_t receive_tls(struct link *link, uint8_t *bytes, uint32_t length) {
+  char why[160];
+  int32_t reason;
+  int32_t n = alink_tls_receive(link->ch, bytes, length, &reason, why, sizeof why);
+  if (n < 0) finish(link, reason, why);
+  return n;
+}
+
+int32_t alink_port_receive(int32_t ch, uint8_t *bytes, uint32_t length) {
+  struct link *link = &links[ch];
+  if (link->state != UP) return link->state == OVER ? -1 : 0;
+  if (link->tls) return receive_tls(link, bytes, length);
+  ssize_t n = recv(link->fd, bytes, length, 0);
+  if (n > 0) return (int32_t)n;
+  if (n == 0) finish(link, ALINK_CLOSED_PEER, "the peer closed the link");
+  else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return 0;
+  else finish(link, ALINK_CLOSED_BROKEN, strerror(errno));
+  return -1;
+}
+
+void alink_port_close(int32_t ch, bool at_once) {
+  struct link *link = &links[ch];
+  if (at_once) {
+    release(link);
+    link->state = FREE;
+  } else if (link->state == UP) {
+    link->state = CLOSING;
+    link->due_ms = alink_port_now_ms() + LINGER_MS;
+    link->wants_write = link->tls;
+    if (!link->tls) (void)shutdown(link->fd, SHUT_WR);
+    close_step(link);
+  } else if (link->state != FREE && link->state != OVER) finish(link, ALINK_CLOSED_LOCAL, NULL);
+}
+
+/* ---- For port_posix.c. ---- */
+
+nfds_t alink_links_watch(struct pollfd *fds, const uint8_t interest[ALINK_CHANNELS]) {
+  nfds_t count = 0;
+  for (int ch = 0; ch < ALINK_CHANNELS; ch++) {
+    const struct link *link = &links[ch];
+    int events = 0;
+    if (link->state == CONNECTING) events = POLLOUT;
+    else if (link->state == SHAKING) events = link->wants_write ? POLLOUT : POLLIN;
+    else if (link->state == CLOSING) events = POLLIN | (link->wants_write ? POLLOUT : 0);
+    else if (link->state == UP)
+      events = ((interest[ch] & ALINK_INTEREST_RECEIVE) != 0 ? POLLIN : 0) |
+               ((interest[ch] & ALINK_INTEREST_SEND) != 0 ? POLLOUT : 0);
+    if (events != 0) fds[count++] = (struct pollfd){link->fd, (short)events, 0};
+  }
+  return count;
+}
+
+int alink_links_due(void) {
+  int due = -1;
+  for (int ch = 0; ch < ALINK_CHANNELS; ch++) {
+    const struct link *link = &links[ch];
+    if (link->state == FREE || link->state == UP) continue;
+    bool address = link->state == CONNECTING && link->next != NULL;
+    int32_t left = (int32_t)((address ? link->address_due_ms : link->due_ms) - alink_port_now_ms());
+    if (link->state == OVER || left < 0) left = 0;
+    if (due < 0 || left < due) due = left;
+  }
+  return due;
+}
+
+const char *alink_link_error(int32_t ch) { return links[ch].error; }
+
+void alink_links_end(void) {
+  for (int ch = 0; ch < ALINK_CHANNELS; ch++) {
+    if (links[ch].state != FREE) release(&links[ch]);
+    links[ch].state = FREE;
+  }
+  alink_tls_end();
+}
