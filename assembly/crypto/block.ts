@@ -27,17 +27,16 @@ export class Block {
   eighth: u64 = 0;
 }
 
-/** First byte of the context's block. */
-export function blockPtr(ctx: Block): usize {
-  return changetype<usize>(ctx) + offsetof<Block>("first");
-}
+/** First byte of the block in a context, and of the state behind it. */
+export const BLOCK_AT: usize = offsetof<Block>("first");
+export const STATE_AT: usize = offsetof<Block>();
 
 /** Copy as much of the input as the block has room for. Returns the bytes taken; the block is full when length is a multiple of 64. */
 export function blockFill(ctx: Block, ptr: usize, len: usize): usize {
   const held = <usize>ctx.length & (BLOCK - 1);
   const room = BLOCK - held;
   const taken = len < room ? len : room;
-  copy(blockPtr(ctx) + held, ptr, taken);
+  copy(changetype<usize>(ctx) + BLOCK_AT + held, ptr, taken);
   ctx.length += taken;
   return taken;
 }
@@ -45,10 +44,25 @@ export function blockFill(ctx: Block, ptr: usize, len: usize): usize {
 /** End the message in the block: 0x80, then zeros. Returns whether the eight bytes of length need another block. */
 export function blockPad(ctx: Block): bool {
   const held = <usize>ctx.length & (BLOCK - 1);
-  const at = blockPtr(ctx) + held;
+  const at = changetype<usize>(ctx) + BLOCK_AT + held;
   store<u8>(at, 0x80);
   fill(at + 1, 0, BLOCK - 1 - held);
   return held >= BLOCK - 8;
+}
+
+/** Copy `len` bytes, a multiple of 4, each word of four with its bytes in the opposite order. dst may be src. */
+export function swapWords(dst: usize, src: usize, len: usize): void {
+  for (const end = src + len; src < end; src += 4) {
+    store<u32>(dst, Word.swap(load<u32>(src)));
+    dst += 4;
+  }
+}
+
+/** Write the length of the message in bits, big-endian, at the end of the context's block. */
+export function blockLength(ctx: Block): void {
+  const at = changetype<usize>(ctx) + BLOCK_AT + BLOCK - 8;
+  store<u64>(at, rotl<u64>(ctx.length << 3, 32));
+  swapWords(at, at, 8);
 }
 
 /** Operations on a 32-bit word. A class because the compiler inlines methods on request; its own bswap stays a call. */

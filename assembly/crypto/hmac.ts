@@ -4,7 +4,7 @@
 // for the next. Whoever needs only one digest calls that file, and the others are left out of the module.
 
 import { copy, fill } from "../bytes/text";
-import { BLOCK, Block, blockPtr } from "./block";
+import { BLOCK, BLOCK_AT, Block } from "./block";
 import { MD5_LENGTH, Md5, md5Final, md5Init, md5Update } from "./md5";
 import { SHA1_LENGTH, Sha1, sha1Final, sha1Init, sha1Update } from "./sha1";
 import { SHA256_LENGTH, Sha256, sha256Final, sha256Init, sha256Update } from "./sha256";
@@ -111,7 +111,7 @@ function xorBlock(block: usize, mask: u64): void {
 
 /** Begin a message under a key of any length. The key is not needed after the call. */
 export function hmacInit(ctx: Hmac, kind: Digest, key: usize, keyLen: usize): void {
-  const block = blockPtr(ctx);
+  const block = changetype<usize>(ctx) + BLOCK_AT;
   const outer = changetype<usize>(ctx) + OUTER;
   if (keyLen > BLOCK) {
     digestInit(kind, ctx);

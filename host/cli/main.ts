@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
+import * as bench from "./bench.js";
 import { oneLine, reportFailure } from "./output.js";
 import * as platform from "./platform.js";
 import * as publish from "./publish.js";
@@ -28,7 +29,7 @@ function createProgram(): Command {
     .configureOutput({
       outputError: (text, write) => write(`alink-agent: ${oneLine(text.replace(/^error: /, ""))}\n`),
     });
-  for (const command of [run, start, platform, publish]) command.register(program);
+  for (const command of [run, start, platform, publish, bench]) command.register(program);
   return program;
 }
 

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-packages=(build-essential cmake libclang-dev libmbedtls-dev)
+packages=(build-essential cmake libclang-dev libmbedtls-dev wabt gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm)
 install=no
 for argument in "$@"; do
   case $argument in
@@ -36,4 +36,5 @@ fi
 
 npm run --silent build
 cargo build --release --locked --manifest-path tests/runtimes/Cargo.toml
+node build/tests/runtimes/mcu/run.js
 node --test --test-reporter=spec build/tests/runtimes/*.check.js

@@ -1,0 +1,114 @@
+// The benchmark as a program: what it reports, not how fast anything is.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { measure, percentile, type Result } from "../../host/cli/bench.js";
+import { chart } from "../../host/cli/bench_chart.js";
+import { inputOf, loadSubjects, OURS, SIZES } from "../../host/cli/bench_subjects.js";
+
+const EFFORT = { rounds: 3, turn: 0.05 };
+
+const result = (over: Partial<Result>): Result => ({
+  name: "md5",
+  subject: OURS,
+  size: 64,
+  median: 100,
+  p10: 90,
+  p90: 110,
+  unit: "MB/s",
+  ratioTo: {},
+  version: "1.2.3",
+  machine: "a machine",
+  ...over,
+});
+
+describe("percentile", () => {
+  it("interpolates between the sorted values", () => {
+    assert.equal(percentile([3, 1, 2], 0.5), 2);
+    assert.equal(percentile([4, 1, 2, 3], 0.5), 2.5);
+    assert.equal(percentile([10, 0], 0.1), 1);
+    assert.equal(percentile([7], 0.9), 7);
+  });
+});
+
+describe("cases", () => {
+  it("every algorithm in every size, ours and node:crypto among the subjects, all with the same result", async () => {
+    const { cases, versions } = await loadSubjects();
+    const names = ["md5", "sha1", "sha256", "hmac-sha256", "aes-128-cbc encrypt", "aes-128-cbc decrypt"];
+    assert.deepEqual([...new Set(cases.map(({ name }) => name))], names);
+    assert.equal(cases.length, names.length * SIZES.length);
+    assert.equal(versions.get("node:crypto"), process.versions.node);
+    for (const { name, size, works } of cases) {
+      assert.deepEqual([works.has(OURS), works.has("node:crypto")], [true, true], name);
+      if (size > 16384) continue;
+      const input = inputOf(name, size);
+      const expected = Buffer.from(works.get("node:crypto")!(input)).toString("hex");
+      for (const [subject, work] of works)
+        assert.equal(Buffer.from(work(input)).toString("hex"), expected, `${subject}: ${name} ${size}`);
+    }
+  });
+});
+
+describe("measure", () => {
+  const slow = (work: () => Uint8Array) => () => {
+    for (let i = 0; i < 2000; i++) work();
+    return work();
+  };
+  const same = () => new Uint8Array([1]);
+
+  it("gives one result for each subject, with the ratios to the others", () => {
+    const works = new Map([
+      [OURS, same],
+      ["another", slow(same)],
+    ]);
+    const versions = new Map([
+      [OURS, "1"],
+      ["another", "2"],
+    ]);
+    const results = measure({ name: "md5", size: 64, works }, versions, EFFORT);
+    assert.deepEqual(
+      results.map(({ name, subject, size, unit, version }) => [name, subject, size, unit, version]),
+      [
+        ["md5", OURS, 64, "MB/s", "1"],
+        ["md5", "another", 64, "MB/s", "2"],
+      ],
+    );
+    const [ours, another] = results as [Result, Result];
+    assert.deepEqual([Object.keys(ours.ratioTo), Object.keys(another.ratioTo)], [["another"], [OURS]]);
+    // Two thousand times the work: a ratio, not a speed.
+    assert.ok(ours.ratioTo.another! > 1 && another.ratioTo[OURS]! < 1);
+    for (const { p10, median, p90 } of results) assert.ok(p10 <= median && median <= p90 && p10 > 0);
+  });
+
+  it("refuses subjects that disagree", () => {
+    const works = new Map([
+      [OURS, same],
+      ["wrong", () => new Uint8Array([2])],
+    ]);
+    assert.throws(
+      () => measure({ name: "md5", size: 64, works }, new Map(), EFFORT),
+      /wrong and alink-agent disagree on md5 of 64 bytes/,
+    );
+  });
+});
+
+describe("chart", () => {
+  it("has a bar for each speed, the sizes of the modules, the machine and the versions; text is escaped", () => {
+    const svg = chart([
+      result({ machine: "<machine> & more" }),
+      result({ subject: "hash-wasm", median: 50, version: "4.5.6" }),
+      result({ name: "x.wasm", unit: "bytes", median: 1234 }),
+    ]);
+    assert.equal(svg.match(/<title>/g)?.length, 2);
+    for (const part of ["x.wasm 1234 bytes", "&#60;machine&#62; &#38; more", "hash-wasm 4.5.6", "alink-agent 1.2.3"])
+      assert.ok(svg.includes(part), part);
+    assert.ok(!svg.includes("<machine>"));
+  });
+
+  it("draws heights in proportion to the medians", () => {
+    const svg = chart([result({ p90: 100 }), result({ subject: "hash-wasm", median: 50, p10: 50, p90: 50 })]);
+    const heights = [...svg.matchAll(/height="([\d.]+)" fill="#\w+"><title>/g)].map(([, height]) => Number(height));
+    assert.equal(heights.length, 2);
+    assert.ok(Math.abs(heights[0]! / heights[1]! - 2) < 0.01);
+  });
+});
