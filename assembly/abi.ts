@@ -193,6 +193,8 @@ export const enum Event {
   UpdateFailed = 12,
   /** "fault": {code, detail, desc}: something to know about that needs no other event */
   Fault = 13,
+  /** "subscribed": {id, granted}: the platform's answer to Post.Subscribe or Post.Unsubscribe */
+  Subscribed = 14,
 }
 
 /** How a piece of an event goes on: `eventMore`. */

@@ -88,6 +88,7 @@ export const MQTT_PEER: usize = memory.data(PEER_MAX);
 export const HTTP_PEER: usize = memory.data(PEER_MAX);
 
 // one update at a time
+export const RUNNING_VERSION: usize = memory.data(VERSION_MAX);
 export const OFFER_VERSION: usize = memory.data(VERSION_MAX);
 export const OFFER_URL: usize = memory.data(URL_MAX);
 export const OFFER_DIGEST: usize = memory.data(DIGEST_MAX);

@@ -204,6 +204,8 @@ export const Event = {
   UpdateFailed: 12,
   /** "fault": {code, detail, desc}: something to know about that needs no other event */
   Fault: 13,
+  /** "subscribed": {id, granted}: the platform's answer to Post.Subscribe or Post.Unsubscribe */
+  Subscribed: 14,
 } as const;
 export type Event = (typeof Event)[keyof typeof Event];
 
@@ -333,6 +335,12 @@ export interface EventMap {
     code: number;
     detail: number;
     desc: string;
+  };
+  /** "subscribed": {id, granted}: the platform's answer to Post.Subscribe or Post.Unsubscribe */
+  subscribed: {
+    event: "subscribed";
+    id: number;
+    granted: boolean;
   };
 }
 

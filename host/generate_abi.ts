@@ -41,6 +41,7 @@ const MEMBER_TYPES: Record<string, string> = {
   payload: "string",
   peer: "string",
   retryMs: "number",
+  granted: "boolean",
   sessionPresent: "boolean",
   signMethod: "string",
   size: "number",

@@ -61,6 +61,7 @@ export function poll(nowMs: i32): i32 {
     if (code < 0) return code;
     CONFIG.assembled = true;
     SESSION.now = nowMs;
+    UPDATE.now = nowMs;
     FETCH.now = nowMs;
     sessionStart(SESSION);
   }

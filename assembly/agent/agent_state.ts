@@ -12,6 +12,9 @@ export class AgentState {
   lost: bool = false;
   /** It went down with this reason plus one, and received bytes are still to be read; 0 = it did not. */
   hungUp: i32 = 0;
+  /** The event queue has had no room since `pausedAt`. */
+  paused: bool = false;
+  pausedAt: u32 = 0;
   /** Dials so far. */
   attempt: u32 = 0;
   /** Faults of the MQTT channel at the moment its link went down. */

@@ -175,6 +175,7 @@ function assembleUpdate(): void {
   u.state = arena.UPDATE_STATE;
   u.installed = arena.INSTALLED;
   u.running = arena.RUNNING;
+  arena.RUNNING.version = arena.RUNNING_VERSION;
   u.configured = arena.VERSION;
   u.scratch = arena.UPDATE_BUFFER;
   u.plainMqtt = arena.CONFIG.plainMqtt;

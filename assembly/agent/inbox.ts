@@ -19,7 +19,7 @@ import {
   sessionStop,
   sessionSubscribe,
 } from "../protocol/mqtt_session";
-import { Topic, topicOf } from "../protocol/topics";
+import { ownTopic, Topic, validFilter } from "../protocol/topics";
 import { REPLIES, REPLY, REPLY_ID } from "./inbox_state";
 
 /** Kind of a post that is an answer. */
@@ -59,13 +59,15 @@ export function post(kind: i32, length: i32): i32 {
     }
     case Post.Publish: {
       const topic = topicLength(length);
-      if (topic <= 0 || topicOf(IDENTITY, IN, topic) != Topic.Application) return fault(Code.BadArgument, 0);
+      // the platform hangs up on a device that publishes anywhere but on its own topics (Alink §3)
+      if (topic <= 0 || !ownTopic(IDENTITY, IN, topic)) return fault(Code.BadArgument, 0);
       if (<u32>length - 1 > sessionLargest(SESSION)) return fault(Code.TooLarge, <i32>sessionLargest(SESSION));
       take(kind, length, 0);
       return Code.Ok;
     }
     case Post.Subscribe:
     case Post.Unsubscribe: {
+      if (!validFilter(IN, length)) return fault(Code.BadArgument, 0);
       const result = sessionSubscribe(SESSION, IN, length, kind == Post.Subscribe);
       return result < 0 ? fault(result, 0) : result;
     }
@@ -95,7 +97,8 @@ function replyEntry(index: u32): usize {
 
 /** Keep the id of the downlink request that was read last, until the application answers. */
 export function awaitReply(): bool {
-  // oldest first: a further request takes the place of the oldest one
+  // oldest first: a further request takes the place of the oldest one, which is told so (Alink §6)
+  if (load<u32>(replyEntry(0)) != 0) answer(0, 429);
   move(REPLY_TABLE, REPLY_TABLE + REPLY, (REPLIES - 1) * REPLY);
   const at = replyEntry(REPLIES - 1);
   const length = putRequestId(EVENTS.writer, at + 8, REPLY_ID);
@@ -120,12 +123,16 @@ function putRequestId(w: Writer, ptr: usize, cap: u32): i32 {
 /** Answer a property set that cannot be handed to the application: its params are no object. */
 export function refuseRequest(): void {
   if (!awaitReply()) return;
-  const m = replyMessage(REPLIES - 1);
-  m.number = 460;
+  answer(REPLIES - 1, 460);
+}
+
+/** Answer a request without the application. One that cannot be answered now is one that the platform gives up in time. */
+function answer(index: u32, code: i32): void {
+  const m = replyMessage(index);
+  m.number = code;
   m.bodyLength = 0;
-  // a request that cannot be answered now is one that the platform gives up in time
   send(ALINK, m, 1);
-  store<u32>(replyEntry(REPLIES - 1), 0);
+  store<u32>(replyEntry(index), 0);
 }
 
 export function reply(token: i32, code: i32, length: i32): i32 {

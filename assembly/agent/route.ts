@@ -2,13 +2,13 @@
 import { Code, Event } from "../abi";
 import { ALINK, CARRY, DOWNLINK, EVENTS, IDENTITY, SESSION, UPDATE } from "../arena";
 import { S } from "../bytes/text";
-import { putSigned, putText } from "../bytes/writer";
+import { putDecimal, putSigned, putText } from "../bytes/writer";
 import { pendingRestart, pendingTake } from "../protocol/alink";
 import { downlinkData, downlinkEnd, downlinkId, downlinkSlice, downlinkStart } from "../protocol/downlink";
 import { eventBegin, eventEnd } from "../protocol/events";
 import { MqttEvent, mqttNext, publishPtr, publishSpan, publishTake, TOPIC_MAX } from "../protocol/mqtt_reader";
 import { Topic, topicOf } from "../protocol/topics";
-import { updateAcknowledged, updateConnected } from "../protocol/update";
+import { updateAcknowledged, updateConnected, updateMissed } from "../protocol/update";
 import { updateListens, updateOffer } from "../protocol/update_offer";
 import { awaitReply, emitPosted, refuseRequest } from "./inbox";
 
@@ -38,9 +38,7 @@ export function route(): bool {
       updateAcknowledged(UPDATE, SESSION.incomingId);
       return true;
     case MqttEvent.Subscribed:
-      if (SESSION.detail == 128)
-        emitFault(Code.Refused, <i32>SESSION.incomingId, S("the platform refused the subscription"));
-      SESSION.detail = 0;
+      emitSubscribed();
       return true;
     case MqttEvent.More:
       return true;
@@ -55,13 +53,20 @@ function emitConnected(): void {
   eventEnd(EVENTS, Event.Connected);
 }
 
+function emitSubscribed(): void {
+  const w = eventBegin(EVENTS, S('{"event":"subscribed","id":'));
+  putDecimal(w, SESSION.incomingId);
+  putText(w, SESSION.granted ? S(',"granted":true') : S(',"granted":false'));
+  eventEnd(EVENTS, Event.Subscribed);
+}
+
 /** A PUBLISH begins. A topic that could not be shown in an event as it is belongs to nobody. */
 function begin(): void {
   const length = SESSION.topicLength;
   let topic = length > TOPIC_MAX ? Topic.Ignored : topicOf(IDENTITY, CARRY, length);
   for (let i: u32 = 0; topic == Topic.Application && i < length; i++) {
     const c: u32 = load<u8>(CARRY + i);
-    if (c < 32 || c == 34 || c == 92) topic = Topic.Ignored;
+    if (c < 32 || c > 126 || c == 34 || c == 92) topic = Topic.Ignored;
   }
   DOWNLINK.offers = updateListens(UPDATE);
   downlinkStart(DOWNLINK, topic, CARRY, length);
@@ -83,12 +88,18 @@ function end(): void {
       return;
     case Topic.FirmwareGetReply: {
       const asked = pendingTake(ALINK, downlinkId(d), Topic.FirmwareGet);
-      if (asked && d.offers && updateListens(UPDATE)) updateOffer(UPDATE);
+      if (asked) offered();
       return;
     }
     case Topic.Upgrade:
-      if (d.offers && updateListens(UPDATE)) updateOffer(UPDATE);
+      offered();
   }
+}
+
+/** An offer was read, or passed over because another update is in hand. */
+function offered(): void {
+  if (DOWNLINK.offers && updateListens(UPDATE)) updateOffer(UPDATE);
+  else updateMissed(UPDATE);
 }
 
 function emitFault(code: i32, detail: i32, text: usize): void {

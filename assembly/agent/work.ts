@@ -7,11 +7,11 @@ import { pendingExpired } from "../protocol/alink";
 import { describe } from "../protocol/describe";
 import { downlinkAbandon } from "../protocol/downlink";
 import { eventBegin, eventEnd, eventsRoom } from "../protocol/events";
-import { fetchStep, fetchTick } from "../protocol/fetch";
+import { fetchShift, fetchStep, fetchTick } from "../protocol/fetch";
 import { journalBusy, journalLoad, journalStep } from "../protocol/journal";
-import { Phase, sessionTick } from "../protocol/mqtt_session";
+import { Phase, sessionShift, sessionTick } from "../protocol/mqtt_session";
 import { Topic } from "../protocol/topics";
-import { updateResume, updateStep } from "../protocol/update";
+import { updateResume, updateStep, updateUnanswered } from "../protocol/update";
 import { emitPosted, inboxStep } from "./inbox";
 import { route } from "./route";
 import { unread, hangUp } from "./channels";
@@ -20,9 +20,15 @@ import { unread, hangUp } from "./channels";
 export function work(): bool {
   const now = AGENT.now;
   if (!eventsRoom(EVENTS)) {
-    // the peer is not the one that is silent
-    SESSION.lastReceived = now;
+    if (!AGENT.paused) AGENT.pausedAt = now;
+    AGENT.paused = true;
     return false;
+  }
+  if (AGENT.paused) {
+    // the application was the one that was silent, not the peers
+    AGENT.paused = false;
+    sessionShift(SESSION, now - AGENT.pausedAt);
+    fetchShift(FETCH, now - AGENT.pausedAt);
   }
   if (!AGENT.loaded) return load();
   SESSION.now = now;
@@ -76,6 +82,7 @@ function expire(): bool {
   const id = pendingExpired(ALINK);
   if (id == 0) return false;
   if (ALINK.message.topic == Topic.PropertyPost) emitPosted(id, Code.TimedOut);
+  else updateUnanswered(UPDATE);
   return true;
 }
 
@@ -96,7 +103,8 @@ function emitDisconnected(): void {
   putText(w, S(',"retryMs":'));
   putSigned(w, AGENT.retry);
   putText(w, S(',"desc":"'));
-  if (AGENT.fault != 0) describe(w, AGENT.fault, AGENT.detail);
+  // the number of a link's fault is for programs, but for the platform's own return code
+  if (AGENT.fault != 0) describe(w, AGENT.fault, AGENT.fault == Code.Refused ? AGENT.detail : 0);
   putText(w, S('"'));
   eventEnd(EVENTS, Event.Disconnected);
 }

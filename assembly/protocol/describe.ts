@@ -1,7 +1,7 @@
 /** What a Code means, in words for people and for the `desc` of a progress report (at most 128 bytes, Alink §7). */
 import { Code } from "../abi";
 import { S } from "../bytes/text";
-import { putByte, putSigned, putText, Writer } from "../bytes/writer";
+import { putSigned, putText, Writer } from "../bytes/writer";
 
 function words(code: i32): usize {
   switch (code) {
@@ -10,17 +10,17 @@ function words(code: i32): usize {
     case Code.Unsupported:
       return S("not supported by this agent");
     case Code.OverLimit:
-      return S("larger than the slot or a limit of this agent; bytes that fit");
+      return S("larger than the slot or a limit of this agent");
     case Code.Refused:
-      return S("refused by the server; status");
+      return S("refused");
     case Code.TimedOut:
       return S("no answer in time");
     case Code.Interrupted:
-      return S("interrupted; bytes received");
+      return S("interrupted");
     case Code.BadDigest:
       return S("digest differs from the one announced: package is damaged or not the one meant");
     case Code.BadSize:
-      return S("length differs from the one announced; bytes found");
+      return S("length differs from the one announced");
     case Code.NotAllowed:
       return S("unencrypted path: use TLS, or name it in allowPlain (mqtt, http)");
     case Code.LinkFailed:
@@ -30,15 +30,34 @@ function words(code: i32): usize {
     case Code.FlashFailed:
       return S("flash operation failed, or read back other bytes than were written");
     case Code.BootFailed:
-      return S("new image did not start or was not confirmed: previous one runs; reason");
+      return S("new image did not start or was not confirmed: the previous one runs");
     default:
       return S("failed");
   }
 }
 
+/** What the number beside a code counts; 0 = it is for programs alone. */
+function unit(code: i32): usize {
+  switch (code) {
+    case Code.Refused:
+      return S("; status ");
+    case Code.OverLimit:
+      return S("; bytes that fit: ");
+    case Code.Interrupted:
+      return S("; bytes received: ");
+    case Code.BadSize:
+      return S("; bytes found: ");
+    case Code.BootFailed:
+      return S("; reason ");
+    default:
+      return 0;
+  }
+}
+
 export function describe(w: Writer, code: i32, detail: i32): void {
-  putText(w, words(code));
-  if (detail == 0) return;
-  putByte(w, 32);
+  const expired = code == Code.Refused && (detail == 403 || detail == 401);
+  putText(w, expired ? S("the URL has expired or is refused: make a new upgrade job") : words(code));
+  if (detail == 0 || unit(code) == 0) return;
+  putText(w, unit(code));
   putSigned(w, detail);
 }

@@ -6,7 +6,7 @@
  *      ^                                      |                     |                     |  |
  *      └──────────── lost, 5xx, silent ───────┴─────────────────────┴─────────────────────┘  └───> Failed
  */
-import { Closed, Code } from "../abi";
+import { Closed, Code, HTTP_BLOCK } from "../abi";
 import { copy, move, S } from "../bytes/text";
 import { putByte, putDecimal, putText, Writer, writerDone, writerInit, putBytes } from "../bytes/writer";
 import { Chunked, ChunkedPart, chunkedInit, chunkedNext } from "../codec/chunked";
@@ -52,6 +52,8 @@ export class Fetch {
   /** What comes after Closing. */
   after: FetchPhase = FetchPhase.Idle;
   plainAllowed: bool = false;
+  /** The URL that is being fetched is https. */
+  tls: bool = false;
   now: u32 = 0;
   due: u32 = 0;
   fault: i32 = 0;
@@ -101,7 +103,9 @@ export function fetchStart(f: Fetch, urlLength: u32): void {
 function open(f: Fetch, due: u32): void {
   const parsed = urlParse(f.url, f.urlText, f.urlLength);
   if (parsed < 0 || f.url.scheme > 1) return fail(f, parsed < 0 ? parsed : Code.Unsupported, 0);
-  if (!urlTls(f.url) && !f.plainAllowed) return fail(f, Code.NotAllowed, 0);
+  // a redirect may lead from plain to TLS, never back
+  if (!urlTls(f.url) && (!f.plainAllowed || (f.tls && f.redirects != 0))) return fail(f, Code.NotAllowed, 0);
+  f.tls = urlTls(f.url);
   const w = f.writer;
   writerInit(w, f.peer, PEER_MAX);
   putText(w, urlTls(f.url) ? S("tls://") : S("tcp://"));
@@ -137,7 +141,8 @@ function close(f: Fetch, after: FetchPhase): void {
 
 /** Try again later, unless several tries in a row brought nothing new. */
 function retry(f: Fetch, code: i32, detail: i32): void {
-  if (f.image.placed > f.furthest) {
+  // less than a block is no progress: a server may not keep a device busy byte by byte
+  if (f.image.placed >= f.furthest + <u32>HTTP_BLOCK) {
     f.furthest = f.image.placed;
     f.tries = 0;
     f.backoff.attempt = 0;
@@ -165,6 +170,11 @@ export function fetchTick(f: Fetch, now: u32): bool {
   if (f.phase == FetchPhase.Body && f.image.placed == f.image.size) close(f, FetchPhase.Done);
   else retry(f, Code.TimedOut, 0);
   return false;
+}
+
+/** Nothing could be done for `ms`, for reasons of ours: the server has as much more time. */
+export function fetchShift(f: Fetch, ms: u32): void {
+  if (f.phase >= FetchPhase.Opening && f.phase <= FetchPhase.Body) f.due += ms;
 }
 
 /** Milliseconds until fetchTick has something to do; -1 = nothing. */

@@ -21,7 +21,7 @@ export const enum MqttEvent {
   PublishEnd = 4,
   /** PUBACK for `incomingId`. */
   Acknowledged = 5,
-  /** SUBACK or UNSUBACK for `incomingId`; `detail` 128 = refused. */
+  /** SUBACK or UNSUBACK for `incomingId`; see `granted`. */
   Subscribed = 6,
   /** There are more bytes, but enough was done for one step. */
   More = 7,
@@ -85,7 +85,8 @@ function header(s: MqttSession, byte: u32): void {
   // §3.2: the first packet from the server must be a CONNACK
   if ((s.phase == Phase.Connecting) != (packet == Packet.Connack)) return sessionFail(s, Code.BadMessage, <i32>packet);
   if (packet != Packet.Publish) {
-    if (s.remaining > SMALL_MAX) return sessionFail(s, Code.BadMessage, <i32>packet);
+    // §2.2.2: the flags of these are reserved and zero
+    if (s.remaining > SMALL_MAX || (s.header.first & 15) != 0) return sessionFail(s, Code.BadMessage, <i32>packet);
     s.stage = Stage.Small;
     return;
   }
@@ -179,7 +180,7 @@ function small(s: MqttSession): MqttEvent {
     return windowAcknowledge(s.window, s.incomingId) ? MqttEvent.Acknowledged : MqttEvent.None;
   }
   if ((packet == Packet.Suback && s.remaining == 3) || (packet == Packet.Unsuback && s.remaining == 2)) {
-    s.detail = packet == Packet.Suback ? load<u8>(s.carry, 2) : 0;
+    s.granted = packet == Packet.Unsuback || load<u8>(s.carry, 2) < 128;
     return MqttEvent.Subscribed;
   }
   sessionFail(s, Code.BadMessage, <i32>packet);

@@ -81,6 +81,11 @@ export class MqttSession {
   secure: bool = false;
   sessionPresent: bool = false;
   pinging: bool = false;
+  /** The session stood, and long enough to start the back-off anew. */
+  stood: bool = false;
+  stable: bool = false;
+  /** The platform granted the subscription that it answered last. */
+  granted: bool = false;
   /** Seconds. */
   keepAlive: u32 = 0;
   now: u32 = 0;
@@ -157,6 +162,7 @@ export function sessionOpened(s: MqttSession): void {
   s.rxAt = 0;
   s.rxEnd = 0;
   s.stage = 0;
+  s.header.bytes = 0;
   s.fault = 0;
   s.detail = 0;
   sign(s.hmac, s.identity, s.mac);
@@ -199,6 +205,8 @@ export function sessionAnswered(s: MqttSession, flags: u32, returnCode: u32): bo
   s.phase = Phase.Ready;
   s.sessionPresent = flags == 1;
   s.readySince = s.now;
+  s.stood = true;
+  s.stable = false;
   s.lastSent = s.now;
   s.ackDue = s.now + ACK_TIMEOUT;
   s.pinging = false;
@@ -208,16 +216,30 @@ export function sessionAnswered(s: MqttSession, flags: u32, returnCode: u32): bo
 
 /** The link is down. `retry` becomes the wait before the next try, ms, or -1 when there will be none. */
 export function sessionClosed(s: MqttSession, reason: i32): void {
-  if (s.fault == 0 && !s.stopping) {
+  if (s.fault == 0 && !s.stopping && reason != Closed.Local) {
     s.fault = reason == Closed.Untrusted ? Code.Untrusted : reason == Closed.Peer ? Code.Interrupted : Code.LinkFailed;
-    s.detail = reason;
   }
   windowRewind(s.window);
-  if (s.readySince != 0 && s.phase != Phase.Opening && reached(s.now, s.readySince + STABLE)) s.backoff.attempt = 0;
-  s.readySince = 0;
-  s.retry = s.stopping ? -1 : <i32>wait(s);
+  if (s.stood) noteStable(s);
+  if (s.stood && s.stable) s.backoff.attempt = 0;
+  s.stood = false;
+  // without a fault the application has changed its mind: it wants the session again
+  s.retry = s.stopping ? -1 : s.fault == 0 ? 0 : <i32>wait(s);
   s.phase = s.stopping ? Phase.Down : Phase.Waiting;
   s.due = s.now + <u32>s.retry;
+}
+
+/** Noted while it lasts, because a difference of times says nothing after 24 days. */
+function noteStable(s: MqttSession): void {
+  if (reached(s.now, s.readySince + STABLE)) s.stable = true;
+}
+
+/** Nothing could be read for `ms`, for reasons of ours: the platform has as much more time. */
+export function sessionShift(s: MqttSession, ms: u32): void {
+  if (s.phase == Phase.Connecting) s.due += ms;
+  s.pingDue += ms;
+  s.ackDue += ms;
+  s.lastReceived += ms;
 }
 
 /** A refusal will not go away by itself soon (a secret is wrong, a device is disabled); 3 is "server unavailable". */
@@ -239,6 +261,7 @@ export function sessionTick(s: MqttSession, now: u32): bool {
   if ((s.phase == Phase.Opening || s.phase == Phase.Connecting) && reached(now, s.due))
     sessionFail(s, Code.TimedOut, 0);
   if (s.phase != Phase.Ready) return false;
+  noteStable(s);
   if (s.pinging && reached(now, s.pingDue)) sessionFail(s, Code.TimedOut, Packet.Pingresp);
   else if (s.window.flights == 0) s.ackDue = now + ACK_TIMEOUT;
   else if (reached(now, s.ackDue)) sessionFail(s, Code.TimedOut, Packet.Puback);

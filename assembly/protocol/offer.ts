@@ -48,6 +48,8 @@ export class Offer {
   sizeSeen: bool = false;
   /** Any member at all: a firmware/get reply without a task has none. */
   any: bool = false;
+  /** It is for a module that this agent does not update. */
+  otherModule: bool = false;
   /** The first reason why the offer cannot be taken, a Code; 0 = none. */
   refusal: i32 = 0;
   field: Field = Field.None;
@@ -66,6 +68,7 @@ export function offerInit(o: Offer): void {
   o.sizeSeen = false;
   o.md5Seen = false;
   o.any = false;
+  o.otherModule = false;
   o.refusal = 0;
   o.signLength = 0;
   o.field = Field.None;
@@ -116,7 +119,7 @@ export function offerValue(o: Offer, r: JsonReader, token: JsonToken): void {
   if (field == Field.Files) return refuse(o, Code.Unsupported);
   // a list or an object leaves the sink as it was
   if (token != JsonToken.String && token != JsonToken.Number) return refuse(o, Code.BadMessage);
-  if (r.total > r.len && field != Field.Md5) return refuse(o, Code.OverLimit);
+  if (r.total > r.len && field != Field.Md5 && field != Field.Module) return refuse(o, Code.OverLimit);
   switch (field) {
     case Field.Version:
       o.versionLength = plainVersion(o.version, r.len) ? r.len : 0;
@@ -145,7 +148,7 @@ export function offerValue(o: Offer, r: JsonReader, token: JsonToken): void {
       break;
     case Field.Module:
       // absent and "default" mean the whole device (Alink §7)
-      if (!equals(short, r.len, S("default"))) refuse(o, Code.Unsupported);
+      o.otherModule = !equals(short, r.total, S("default"));
       break;
     case Field.Diff:
       if (!equals(short, r.len, S("0"))) refuse(o, Code.Unsupported);

@@ -68,6 +68,37 @@ function skip(ptr: usize, len: u32, at: i32, text: usize): i32 {
   return at + <i32>n;
 }
 
+/** Longest topic the platform takes, bytes (Alink §3). */
+const LONGEST: u32 = 128;
+
+/** Whether a device may publish there: below /{pk}/{dn}/, without wildcards and control characters. */
+export function ownTopic(identity: Identity, ptr: usize, len: u32): bool {
+  let at = skip(ptr, len, 0, S("/"));
+  at = skip(ptr, len, at, identity.productKey);
+  at = skip(ptr, len, at, S("/"));
+  at = skip(ptr, len, at, identity.deviceName);
+  at = skip(ptr, len, at, S("/"));
+  if (at < 0 || <u32>at == len || len > LONGEST) return false;
+  for (let i: u32 = 0; i < len; i++) {
+    const c: u32 = load<u8>(ptr + i);
+    if (c < 33 || c > 126 || c == 35 || c == 43) return false;
+  }
+  return true;
+}
+
+/** Whether the range is a topic filter: wildcards stand for whole levels, "#" for the last (MQTT §4.7.1). */
+export function validFilter(ptr: usize, len: u32): bool {
+  if (len > LONGEST) return false;
+  for (let i: u32 = 0; i < len; i++) {
+    const c: u32 = load<u8>(ptr + i);
+    if (c < 33 || c > 126) return false;
+    if (c != 35 && c != 43) continue;
+    if (i != 0 && load<u8>(ptr + i - 1) != 47) return false;
+    if (i + 1 != len && (c == 35 || load<u8>(ptr + i + 1) != 47)) return false;
+  }
+  return true;
+}
+
 /** Which topic the range is. */
 export function topicOf(identity: Identity, ptr: usize, len: u32): Topic {
   let at = skip(ptr, len, 0, S("/sys/"));

@@ -8,21 +8,20 @@
  * Steps that must survive a power cut are journal records; the rest is here. Only the boot loader knows which slot runs.
  */
 import { Boot, BootOp, Code, Done, Want } from "../abi";
-import { constantTimeEqual } from "../bytes/text";
+import { constantTimeEqual, S } from "../bytes/text";
 import { Digest, digestLength } from "../crypto/hmac";
 import { Alink } from "./alink";
 import { Fetch, FetchPhase, fetchStart } from "./fetch";
 import { Flash, slotLength } from "./flash";
 import { imageComplete, imageDigest, imageDrained, imageInit, imageStep } from "./image";
 import { journalBusy, journalFailed, journalPut, Kind } from "./journal";
-import { Phase, reached, sessionStop } from "./mqtt_session";
-import { emitConfirmed, emitRestart, emitVerified } from "./update_events";
+import { Phase, reached, sessionStart, sessionStop } from "./mqtt_session";
+import { emitConfirmed, emitFault, emitRestart, emitVerified } from "./update_events";
 import {
   install,
   Installed,
   INSTALLED_SIZE,
   installedSound,
-  installedVersion,
   runningVersion,
   updateDigest,
   UpdatePhase,
@@ -32,7 +31,12 @@ import { Task, BOOT_PENDING, Failure, Update, record, ask, fail, finish } from "
 import { report, progress, inform, askForFirmware } from "./update_report";
 
 /** The last report and the DISCONNECT have this long, ms. */
-const LEAVE_TIMEOUT: u32 = 5000;
+const LEAVE_TIMEOUT: u32 = 10000;
+/** An image on trial has this long to connect and report, ms; then it is given back. */
+const TRIAL_TIMEOUT: u32 = 600000;
+/** firmware/get is asked at most so often on a session, the second time after twice this wait, ms. */
+const ASKS: u32 = 4;
+const ASK_AGAIN: u32 = 15000;
 /** A new URL has this long, ms. */
 const RENEW_TIMEOUT: u32 = 15000;
 
@@ -43,10 +47,12 @@ export function updateResume(u: Update): void {
   if (u.journal.length2 == 0 || !updateSound(s, slotLength(u.flash, s.slot))) s.phase = <u8>UpdatePhase.None;
   runningVersion(u.running, u.installed, u.journal.length1, s, u.configured);
   const started = s.phase == UpdatePhase.Verified || s.phase == UpdatePhase.Activated;
+  // the boot loader knows whether this is a trial; the record knows of which update
+  u.trial = u.running.how == Boot.Trial || (started && <u32>s.slot == u.running.slot);
+  u.trialDue = u.now + TRIAL_TIMEOUT;
   if (s.phase == UpdatePhase.Failed) u.task = Task.Report;
-  if (!started) return;
-  if (<u32>s.slot == u.running.slot) u.trial = true;
-  else if (s.phase == UpdatePhase.Verified) u.task = Task.Verified;
+  if (!started || u.trial) return;
+  if (s.phase == UpdatePhase.Verified) u.task = Task.Verified;
   else fail(u, Failure.Upgrade, Code.BootFailed, u.running.how == Boot.FellBack ? u.running.reason : 0);
 }
 
@@ -55,16 +61,16 @@ export function updateConnected(u: Update): void {
   u.informDue = true;
   u.informId = 0;
   u.askDue = false;
+  u.asked = 0;
 }
 
 /** The platform has a QoS 1 message. */
 export function updateAcknowledged(u: Update, packetId: u32): void {
   if (packetId == u.informId) {
     u.informId = 0;
-    if (u.trial && u.task == Task.Idle) {
-      u.trial = false;
-      ask(u, Task.Confirm, BootOp.Confirm, u.running.slot);
-    } else if (u.task == Task.Idle || u.task == Task.Renew) u.askDue = true;
+    if (u.trial && u.task == Task.Idle) ask(u, Task.Confirm, BootOp.Confirm, u.running.slot);
+    else if (u.task == Task.Idle || u.task == Task.Renew) askSoon(u, 0);
+    else u.missed = true;
   }
   if (packetId == u.reportId) {
     u.reportId = 0;
@@ -82,14 +88,47 @@ function booted(u: Update): void {
   const confirming = u.task == Task.Confirm;
   const ok = u.bootResult == Done.Ok;
   u.bootResult = BOOT_PENDING;
-  if (!ok) return fail(u, Failure.Upgrade, Code.BootFailed, 0);
-  if (confirming) {
-    install(u.installed, u.state, digestLength(<Digest>u.state.method));
-    u.running.version = installedVersion(u.installed);
-    emitConfirmed(u.events, u.state);
-    u.task = Task.Install;
-    if (u.flash.sector != 0) journalPut(u.journal, Kind.Installed, INSTALLED_SIZE);
-  } else record(u, UpdatePhase.Activated, Task.Activated);
+  if (confirming) return ok ? confirmed(u) : giveBack(u, S("the boot loader does not confirm the running image"));
+  if (!ok) fail(u, Failure.Upgrade, Code.BootFailed, 0);
+  else record(u, UpdatePhase.Activated, Task.Activated);
+}
+
+function confirmed(u: Update): void {
+  u.trial = false;
+  u.missed = true;
+  u.task = Task.Finish;
+  // without a record of it there is nothing to tell but that it runs
+  if (u.state.phase == UpdatePhase.None || <u32>u.state.slot != u.running.slot) return;
+  install(u.installed, u.state, digestLength(<Digest>u.state.method));
+  emitConfirmed(u.events, u.state);
+  u.task = Task.Install;
+  if (u.flash.sector != 0) journalPut(u.journal, Kind.Installed, INSTALLED_SIZE);
+}
+
+/** The running image cannot be confirmed: restart, until the boot loader has used up its starts and falls back. */
+function giveBack(u: Update, why: usize): void {
+  emitFault(u.events, Code.BootFailed, why);
+  u.reported = 100;
+  u.due = u.now + LEAVE_TIMEOUT;
+  u.task = Task.Leave;
+}
+
+/** Ask for a package that waits, after `ms`. */
+function askSoon(u: Update, ms: u32): void {
+  u.askDue = true;
+  u.askAt = u.now + ms;
+}
+
+/** An offer came that could not be read: ask for it, now or when the update in hand is over. */
+export function updateMissed(u: Update): void {
+  if (u.task == Task.Idle && !u.trial) askSoon(u, 0);
+  else u.missed = true;
+}
+
+/** firmware/get got no answer: ask again, a few times and ever later. */
+export function updateUnanswered(u: Update): void {
+  u.asked += 1;
+  if (u.asked < ASKS && u.task == Task.Idle) askSoon(u, ASK_AGAIN << u.asked);
 }
 
 /** What the host is asked for beside channels and flash. */
@@ -102,7 +141,10 @@ export function updateWant(u: Update): i32 {
 export function updateStep(u: Update, now: u32): bool {
   u.now = now;
   if (u.informDue) inform(u);
-  if (u.askDue && (u.task == Task.Idle || u.task == Task.Renew)) askForFirmware(u);
+  if (u.askDue && reached(now, u.askAt) && (u.task == Task.Idle || u.task == Task.Renew)) askForFirmware(u);
+  if (u.trial && u.task == Task.Idle && u.running.how == Boot.Trial && reached(now, u.trialDue)) {
+    giveBack(u, S("the image on trial did not connect in time"));
+  }
   if ((u.task == Task.Confirm || u.task == Task.Activate) && u.bootOp == BootOp.None && u.bootResult != BOOT_PENDING)
     booted(u);
   // once the boot loader was asked, going on is safer than going back
@@ -133,15 +175,18 @@ function recorded(u: Update): void {
       u.due = u.now + LEAVE_TIMEOUT;
       u.task = Task.Leave;
       u.reportId = 0;
+      // the last report needs a session: do not wait for the back-off
+      if (u.alink.session.phase == Phase.Waiting) sessionStart(u.alink.session);
       emitRestart(u.events, u.state);
       return;
     case Task.Install:
-      // an offer that came while the image was on trial was not read: ask for it
-      u.askDue = true;
       return finish(u);
     case Task.Finish:
       u.task = Task.Idle;
       u.fetch.phase = FetchPhase.Idle;
+      // an offer that came meanwhile was not read: ask for it
+      if (u.missed) askSoon(u, 0);
+      u.missed = false;
       return;
     case Task.Failed:
       u.task = Task.Report;
@@ -172,7 +217,7 @@ function fetchFailed(u: Update): void {
   u.renewed = true;
   u.due = u.now + RENEW_TIMEOUT;
   u.task = Task.Renew;
-  u.askDue = true;
+  askSoon(u, 0);
 }
 
 function verify(u: Update): void {
@@ -193,7 +238,7 @@ function leave(u: Update): void {
   const said = u.reported == 100 && s.window.flights == 0 && s.window.out == s.window.end;
   const late = reached(u.now, u.due);
   if (s.phase == Phase.Down || late) u.task = Task.Restart;
-  else if (s.phase != Phase.Ready || said) sessionStop(s);
+  else if (said) sessionStop(s);
 }
 
 /** After a failure: let go of link and flash before anything else is started. */
@@ -207,7 +252,14 @@ function drain(u: Update): void {
 
 /** Milliseconds until updateStep has something to do; -1 = nothing that time alone brings. */
 export function updateTimeout(u: Update): i32 {
-  if (u.task != Task.Leave && u.task != Task.Renew) return -1;
-  const ms = <i32>(u.due - u.now);
+  if (u.task == Task.Leave || u.task == Task.Renew) return left(u, u.due);
+  if (u.task != Task.Idle) return -1;
+  let ms: i32 = u.trial && u.running.how == Boot.Trial ? left(u, u.trialDue) : -1;
+  if (u.askDue && u.alink.session.phase == Phase.Ready && (ms < 0 || left(u, u.askAt) < ms)) ms = left(u, u.askAt);
+  return ms;
+}
+
+function left(u: Update, due: u32): i32 {
+  const ms = <i32>(due - u.now);
   return ms < 0 ? 0 : ms;
 }

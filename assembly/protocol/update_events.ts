@@ -101,6 +101,16 @@ export function emitFailed(e: Events, s: UpdateState, scratch: usize): void {
   eventEnd(e, Event.UpdateFailed);
 }
 
+/** Something to know about that ends nothing. */
+export function emitFault(e: Events, code: i32, text: usize): void {
+  const w = eventBegin(e, S('{"event":"fault","code":'));
+  putSigned(w, code);
+  putText(w, S(',"detail":0,"desc":"'));
+  putText(w, text);
+  putByte(w, 34);
+  eventEnd(e, Event.Fault);
+}
+
 /** Why the update failed, in words, into DESC_MAX bytes at `scratch`. -> their number. */
 export function putDescription(w: Writer, scratch: usize, s: UpdateState): u32 {
   writerInit(w, scratch, DESC_MAX);

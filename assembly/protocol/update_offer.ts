@@ -1,11 +1,11 @@
 /** What becomes of an offer: whether it is taken, and the beginning of the update in hand. */
 import { Code } from "../abi";
-import { constantTimeEqual, copy } from "../bytes/text";
+import { constantTimeEqual, copy, S } from "../bytes/text";
 import { urlParse, urlTls } from "../codec/url";
 import { Fetch, fetchStart } from "./fetch";
 import { slotLength } from "./flash";
 import { DIGEST_MAX, offerEnd, VERSION_MAX } from "./offer";
-import { emitOffered } from "./update_events";
+import { emitFault, emitOffered } from "./update_events";
 import { updateDigest, updateFrom, UpdatePhase, updateVersion } from "./update_state";
 import { Task, Failure, Update, record, fail } from "./update_task";
 
@@ -19,6 +19,9 @@ export function updateListens(u: Update): bool {
 export function updateOffer(u: Update): void {
   const o = u.offer;
   if (!o.any) return;
+  // to report a failure here would end the task of the default module
+  if (o.otherModule)
+    return emitFault(u.events, Code.Unsupported, S("a package for a module that this agent does not update"));
   const code = offerEnd(o);
   const same =
     o.versionLength == u.running.versionLength && constantTimeEqual(o.version, u.running.version, o.versionLength);
@@ -31,7 +34,10 @@ export function updateOffer(u: Update): void {
     // another package than the one in the slot cannot be gone on with
     const other =
       code != Code.Ok || !constantTimeEqual(o.digest, updateDigest(u.state), DIGEST_MAX) || o.size != u.state.size;
-    if (other) return fail(u, Failure.Download, Code.Refused, u.fetch.detail);
+    if (other) {
+      u.missed = true;
+      return fail(u, Failure.Download, Code.Refused, u.fetch.detail);
+    }
     u.task = Task.Fetch;
     return fetchStart(u.fetch, o.urlLength);
   }

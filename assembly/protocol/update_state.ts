@@ -101,6 +101,7 @@ export class Running {
   /** A Boot. */
   how: i32 = 0;
   reason: i32 = 0;
+  /** VERSION_MAX bytes, lent by the arena. */
   version: usize = 0;
   versionLength: u32 = 0;
 }
@@ -117,16 +118,17 @@ export function runningVersion(
   configured: usize,
 ): void {
   const started = update.phase == UpdatePhase.Verified || update.phase == UpdatePhase.Activated;
+  let from = litPtr(configured);
+  r.versionLength = litLen(configured);
   if (started && <u32>update.slot == r.slot) {
-    r.version = updateVersion(update);
+    from = updateVersion(update);
     r.versionLength = update.versionLength;
   } else if (installedLength != 0 && <u32>installed.slot == r.slot) {
-    r.version = installedVersion(installed);
+    from = installedVersion(installed);
     r.versionLength = installed.versionLength;
-  } else {
-    r.version = litPtr(configured);
-    r.versionLength = litLen(configured);
   }
+  // a copy: the records are overwritten by the next update
+  copy(r.version, from, r.versionLength);
 }
 
 /** Turn the update in hand into the installed image. */

@@ -62,7 +62,14 @@ export class Update {
   informId: u32 = 0;
   reportId: u32 = 0;
   informDue: bool = false;
+  /** Ask for a package that waits, once `askAt` has come; `asked` times there was no answer. */
   askDue: bool = false;
+  askAt: u32 = 0;
+  asked: u32 = 0;
+  /** An offer was passed over while another update was in hand. */
+  missed: bool = false;
+  /** An image on trial must be confirmed by then. */
+  trialDue: u32 = 0;
   percent: u32 = 0;
   reported: u32 = 0;
   reportedAt: u32 = 0;

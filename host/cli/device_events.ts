@@ -57,6 +57,8 @@ function inWords(event: AgentEvent, device: Device): string {
         : `property post ${event.id}: ${answer(event.code)}`;
     case "property.set":
       return `properties set: ${JSON.stringify(event.params)}`;
+    case "subscribed":
+      return `subscription ${event.id} ${event.granted ? "granted" : "refused"}`;
     case "message":
       return `message on ${event.topic}: ${event.payload}`;
     case "fault":

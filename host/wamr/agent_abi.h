@@ -197,6 +197,8 @@ enum alink_event {
   ALINK_EVENT_UPDATE_FAILED = 12,
   /** "fault": {code, detail, desc}: something to know about that needs no other event */
   ALINK_EVENT_FAULT = 13,
+  /** "subscribed": {id, granted}: the platform's answer to Post.Subscribe or Post.Unsubscribe */
+  ALINK_EVENT_SUBSCRIBED = 14,
 };
 
 /** How a piece of an event goes on: `eventMore`. */

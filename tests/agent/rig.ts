@@ -224,6 +224,8 @@ export class Broker {
   readonly packets: Packet[] = [];
   returnCode = 0;
   acknowledge = true;
+  /** Refuse subscriptions. */
+  refuse = false;
   /** Called for every PUBLISH of the device. */
   published: (topic: string, payload: string) => void = () => {};
   #parser = mqttPacket.parser({ protocolVersion: 4 });
@@ -287,7 +289,7 @@ export class Broker {
         this.published(packet.topic, packet.payload.toString());
         break;
       case "subscribe":
-        this.send({ cmd: "suback", messageId: packet.messageId!, granted: [1] });
+        this.send({ cmd: "suback", messageId: packet.messageId!, granted: [this.refuse ? 128 : 1] });
         break;
       case "unsubscribe":
         this.send({ cmd: "unsuback", messageId: packet.messageId! } as Packet);

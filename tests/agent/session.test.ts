@@ -182,7 +182,7 @@ test("a refusal is told with its code and is not hammered", async () => {
   assert.equal(rig.dialled.length + broker.of("connect").length, 2, "one dial, one CONNECT");
 });
 
-test("back-off grows with full jitter and starts anew only after a stable link", async () => {
+test("back-off grows with full jitter", async () => {
   const rig = await Rig.create();
   rig.peers[Channel.Mqtt] = { dial: () => Closed.Unreachable };
   rig.advance(3_600_000);
@@ -285,4 +285,115 @@ test("a platform that falls silent in the middle of a message is given up, and w
   assert.equal(rig.named("device.disconnected")[0]!.code, Code.TimedOut);
   assert.equal(rig.named("message").length, 0);
   assert.equal(broker.payloads("property/post").length, 1);
+});
+
+test("back-off starts anew only after a link has stood for a minute, however long it stood", async () => {
+  for (const [stood, anew] of [
+    [30_000, false],
+    [61_000, true],
+    [26 * 86_400_000, true],
+  ] as const) {
+    const rig = await Rig.create();
+    rig.peers[Channel.Mqtt] = { dial: () => Closed.Unreachable };
+    rig.advance(1_800_000);
+    const broker = new Broker(rig);
+    for (let at = 0; rig.named("device.connected").length === 0 && at < 300; at++) rig.advance(1_000);
+    assert.equal(broker.of("connect").length, 1);
+    rig.advance(stood);
+    rig.hangUp(Channel.Mqtt, Closed.Broken);
+    rig.settle();
+    rig.peers[Channel.Mqtt] = { dial: () => Closed.Unreachable };
+    const from = rig.named("device.disconnected").length - 1;
+    rig.advance(1_200_000);
+    const waits = rig.named("device.disconnected").slice(from, from + 5);
+    const sum = waits.reduce((total, event) => total + (event.retryMs as number), 0);
+    // 1 + 2 + 4 + 8 + 16 seconds at most when it starts anew
+    assert.equal(sum < 31_000, anew, `${stood}: ${sum} ms`);
+  }
+});
+
+test("a link that is cut at any byte of a packet leaves the next session whole", async () => {
+  const set = Buffer.from('{"id":"1","params":{"a":1}}');
+  const topic = `${sys}/thing/service/property/set`;
+  const packet = Buffer.concat([
+    Buffer.from([0x32, 2 + topic.length + 2 + set.length, 0, topic.length]),
+    Buffer.from(topic),
+    Buffer.from([0, 9]),
+    set,
+  ]);
+  for (let cut = 1; cut < packet.length; cut++) {
+    const { rig } = await connected();
+    rig.feed(Channel.Mqtt, packet.subarray(0, cut));
+    rig.hangUp(Channel.Mqtt, Closed.Broken);
+    rig.advance(2_000);
+    assert.equal(rig.named("device.connected").length, 2, `cut at ${cut}`);
+    assert.equal(rig.named("device.disconnected").length, 1);
+    rig.feed(Channel.Mqtt, packet);
+    rig.settle();
+    assert.equal(rig.named("property.set").length, 1);
+  }
+});
+
+test("an application that pauses does not cost the session", async () => {
+  const { rig, broker } = await connected();
+  const topic = `/${productKey}/${deviceName}/user/get`;
+  rig.takeEvents();
+  const take = rig.takeEvents.bind(rig);
+  rig.takeEvents = () => rig.events;
+  for (let i = 0; i < 10; i++) broker.publish(topic, "x".repeat(200), 0);
+  post(rig, Post.Property, '{"a":1}');
+  for (let i = 0; i < 100; i++) {
+    rig.serve(rig.agent.exports.poll(rig.now));
+    rig.now += 1000;
+  }
+  rig.takeEvents = take;
+  rig.settle();
+  assert.equal(rig.named("device.disconnected").length, 0);
+  assert.equal(rig.named("message").length, 10);
+  assert.equal(broker.payloads("property/post").length, 1);
+});
+
+test("a device publishes on its own topics only, and subscribes to well-formed filters only", async () => {
+  const { rig, broker } = await connected();
+  const own = `/${productKey}/${deviceName}`;
+  for (const topic of [
+    "/other/x",
+    `${own}/user/+`,
+    `${own}/#`,
+    "a",
+    `${own}/${"x".repeat(128)}`,
+    "\u0001x",
+    `${own}/`,
+    own,
+  ])
+    assert.equal(post(rig, Post.Publish, `${topic}\0x`), Code.BadArgument, topic);
+  for (const filter of ["a/#/b", "x+", "#x", "a b", "x".repeat(129)])
+    assert.equal(post(rig, Post.Subscribe, filter), Code.BadArgument, filter);
+  for (const filter of [`${own}/user/+`, `${own}/user/#`, "/ext/rrpc/+/x", "#"]) {
+    const id = post(rig, Post.Subscribe, filter);
+    assert.ok(id > 0, filter);
+    rig.settle();
+    assert.deepEqual(rig.named("subscribed").at(-1), { event: "subscribed", id, granted: true });
+  }
+  assert.equal(broker.of("subscribe").length, 4);
+  broker.refuse = true;
+  const id = post(rig, Post.Subscribe, "/other/x");
+  rig.settle();
+  assert.deepEqual(rig.named("subscribed").at(-1), { event: "subscribed", id, granted: false });
+});
+
+test("a fifth property set that nobody answers has the first one answered with 429", async () => {
+  const { rig, broker } = await connected();
+  for (let i = 1; i <= 5; i++) broker.publish(`${sys}/thing/service/property/set`, `{"id":"${i}","params":{"a":${i}}}`);
+  rig.settle();
+  assert.deepEqual(broker.payloads("set_reply"), [{ id: "1", code: 429, data: {} }]);
+});
+
+test("Connect right after Disconnect is no fault", async () => {
+  const { rig } = await connected();
+  post(rig, Post.Disconnect, "");
+  post(rig, Post.Connect, "");
+  rig.settle();
+  assert.equal(rig.named("device.disconnected")[0]!.code, Code.Ok);
+  assert.equal(rig.named("device.connected").length, 2);
 });

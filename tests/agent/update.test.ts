@@ -366,7 +366,6 @@ test("an offer that cannot be taken is refused before anything is fetched", asyn
     ["another scheme", { ...good, url: "ftp://files.example/x" }, Code.Unsupported],
     ["a diff", { ...good, isDiff: 1 }, Code.Unsupported],
     ["several files", { ...good, files: [{ fileSize: 1 }] }, Code.Unsupported],
-    ["another module", { ...good, module: "MCU" }, Code.Unsupported],
     ["a download over MQTT", { ...good, url: undefined, dProtocol: "mqtt", streamId: 1 }, Code.Unsupported],
   ];
   for (const [name, data, code] of cases) {
@@ -544,4 +543,122 @@ test("without a flash an offer is refused, and the session goes on", async () =>
   rig.settle();
   assert.equal(rig.restart, false);
   assert.equal(rig.linked[Channel.Mqtt], true);
+});
+
+test("an offer for another module is told and reported to nobody", async () => {
+  const file = image(500);
+  const { rig, broker } = await bench(file);
+  for (const module of ["MCU", "a-module-with-a-long-name"]) {
+    broker.publish(UPGRADE, push(offer(file, { module })));
+    rig.settle();
+    assert.equal(rig.named("fault").at(-1)!.code, Code.Unsupported);
+  }
+  assert.deepEqual(steps(broker), []);
+  broker.publish(UPGRADE, push(offer(file)));
+  rig.settle();
+  assert.ok(rig.restart);
+});
+
+test("a boot loader that does not confirm: no other offer is taken, the version stays true, the device restarts", async () => {
+  const file = image(5000);
+  const { rig, broker } = await bench(file);
+  broker.publish(UPGRADE, push(offer(file)));
+  rig.settle();
+  const next = await restarted(rig, 1, Boot.Trial);
+  next.rig.bootResult = Done.Failed;
+  next.rig.settle();
+  next.broker.publish(UPGRADE, push(offer(image(100, 3), { version: "3.0.0" })));
+  next.rig.advance(20_000);
+  assert.ok(next.rig.restart);
+  assert.equal(next.rig.named("update.confirmed").length, 0);
+  assert.deepEqual(slot(next.rig, 0, 16), Buffer.alloc(16, 255));
+  const again = await restarted(next.rig, 1, Boot.Trial);
+  again.rig.settle();
+  assert.deepEqual(again.broker.payloads("/ota/device/inform/")[0]!.params, { version: "2.0.0" });
+  assert.equal(again.rig.named("update.confirmed").length, 1);
+});
+
+test("an image on trial that does not connect is given back", async () => {
+  const file = image(5000);
+  const { rig, broker } = await bench(file);
+  broker.publish(UPGRADE, push(offer(file)));
+  rig.settle();
+  const next = await restarted(rig, 1, Boot.Trial);
+  next.rig.peers[Channel.Mqtt] = { dial: () => Closed.Unreachable };
+  next.rig.advance(599_000);
+  assert.equal(next.rig.restart, false);
+  next.rig.advance(20_000);
+  assert.ok(next.rig.restart);
+  assert.deepEqual(next.rig.boot, []);
+});
+
+test("an offer that comes while another update is in hand or a failure is reported is asked for afterwards", async () => {
+  const file = image(5000);
+  const { rig, broker, web } = await bench(file);
+  const other = offer(file, { version: "3.0.0" });
+  web.answer = (request) =>
+    request.target === "/bad"
+      ? { bytes: response("404 Not Found", { "Content-Length": 0 }) }
+      : fileServer(file)(request);
+  let pushed = false;
+  broker.published = (topic, payload) => {
+    if (topic.includes("/progress/") && !pushed) {
+      pushed = true;
+      broker.publish(UPGRADE, push(other));
+    }
+    if (topic.endsWith("firmware/get") && pushed)
+      broker.publish(GET_REPLY, { id: (JSON.parse(payload) as { id: string }).id, code: 200, data: other });
+  };
+  broker.publish(UPGRADE, push(offer(file, { url: "https://files.example/bad" })));
+  rig.settle();
+  assert.equal(failure(rig).detail, 404);
+  assert.ok(rig.restart, JSON.stringify(rig.events.slice(-2)));
+  assert.equal(rig.named("update.verified")[0]!.version, "3.0.0");
+});
+
+test("firmware/get without an answer is asked again, a few times", async () => {
+  const { rig, broker } = await bench(image(10));
+  assert.equal(broker.payloads("thing/ota/firmware/get").length, 1);
+  rig.advance(3_600_000);
+  assert.equal(broker.payloads("thing/ota/firmware/get").length, 4);
+});
+
+test("the last step is reported even when the session was lost during the download", async () => {
+  const file = image(9000);
+  const { rig, broker, web } = await bench(file);
+  rig.advance(61_000);
+  const serve = fileServer(file);
+  web.answer = (request) => {
+    rig.hangUp(Channel.Mqtt, Closed.Broken);
+    return serve(request);
+  };
+  broker.publish(UPGRADE, push(offer(file)));
+  rig.advance(30_000);
+  assert.ok(rig.restart);
+  assert.equal(steps(broker).at(-1), "100");
+});
+
+test("a server that gives a byte at a time is given up", async () => {
+  const file = image(9000);
+  const { rig, broker, web } = await bench(file);
+  const serve = fileServer(file);
+  web.answer = (request) => {
+    const { bytes } = serve(request);
+    const head = Buffer.from(bytes).indexOf("\r\n\r\n") + 4;
+    return { bytes: bytes.subarray(0, head + 1), end: Closed.Peer };
+  };
+  broker.publish(UPGRADE, push(offer(file)));
+  rig.advance(600_000);
+  assert.equal(failure(rig).step, -2);
+  assert.ok(web.requests.length < 20);
+});
+
+test("a redirect never leads from TLS to plain HTTP, even where plain HTTP is allowed", async () => {
+  const file = image(900);
+  const { rig, broker, web } = await bench(file, { configuration: { allowPlain: ["http"] } });
+  web.answer = () => ({ bytes: response("302 Found", { Location: "http://evil.example/x" }), end: Closed.Peer });
+  broker.publish(UPGRADE, push(offer(file)));
+  rig.settle();
+  assert.equal(failure(rig).code, Code.NotAllowed);
+  assert.equal(web.requests.length, 1);
 });

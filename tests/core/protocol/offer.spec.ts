@@ -143,7 +143,11 @@ describe("an offer that cannot be taken", () => {
 
   it("what this agent does not do", () => {
     expect(read(`{"sign":"${MD5}","signMethod":"crc"${REST}}`)).toBe(Code.Unsupported);
-    expect(read(`{"sign":"${MD5}","module":"mcu"${REST}}`)).toBe(Code.Unsupported);
+    // whether it is for this agent at all is asked before
+    read(`{"sign":"${MD5}","module":"mcu"${REST}}`);
+    expect(offer.otherModule).toBe(true);
+    read(`{"sign":"${MD5}","module":"default"${REST}}`);
+    expect(offer.otherModule).toBe(false);
     expect(read(`{"sign":"${MD5}","isDiff":1${REST}}`)).toBe(Code.Unsupported);
     expect(read(`{"sign":"${MD5}","dProtocol":"mqtt"${REST}}`)).toBe(Code.Unsupported);
     expect(read(`{"sign":"${MD5}","files":[{"url":"https://h/f"}]${REST}}`)).toBe(Code.Unsupported);
