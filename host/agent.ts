@@ -86,8 +86,13 @@ export class Agent {
       throw new AgentError(Code.Busy, `the module takes ${room} bytes of configuration now, not ${bytes.length}`);
     this.#memory.set(bytes, this.exports.inPtr());
     let code = this.exports.configure(bytes.length);
-    // one call reads a slice; what is left of the document stays in the window
-    while (code > 0) code = this.exports.configure(0);
+    // One call reads a slice of a byte at least; what is left of the document stays in the window.
+    for (let rest = bytes.length; code > 0 && rest > 0; rest--) code = this.exports.configure(0);
+    if (code > 0)
+      throw new AgentError(
+        Code.BadState,
+        `the module does not come to the end of a configuration of ${bytes.length} bytes: use module and host of one release`,
+      );
     if (code < 0) throw new AgentError(code, this.faultText() ?? `the configuration was refused: ${codeName(code)}`);
   }
 

@@ -43,10 +43,12 @@ const enum Step {
   Append = 3,
   ReadBack = 4,
   Erase = 5,
-  /** Write the live records into the new sector, then its header. */
+  /** Write the live records into the new sector, then its header; read each back. */
   Compact = 6,
-  Header = 7,
-  Failed = 8,
+  CompactBack = 7,
+  Header = 8,
+  HeaderBack = 9,
+  Failed = 10,
 }
 
 @unmanaged
@@ -175,7 +177,10 @@ function start(j: Journal): void {
     case Step.Compact:
       return flashStart(f, FlashOp.Write, offset + j.at, j.page, putRecord(j, j.kind));
     case Step.ReadBack:
-      return flashStart(f, FlashOp.Read, offset + j.at, j.page + JOURNAL_PAGE, recordSize(j, lengthOf(j, j.kind)));
+    case Step.CompactBack:
+      return flashStart(f, FlashOp.Read, offset + j.at, j.page + JOURNAL_PAGE, written(j));
+    case Step.HeaderBack:
+      return flashStart(f, FlashOp.Read, offset, j.page + JOURNAL_PAGE, written(j));
     case Step.Erase:
       return flashStart(f, FlashOp.Erase, offset, 0, f.sector);
     default:
@@ -202,16 +207,24 @@ function finish(j: Journal, ok: bool): void {
       return;
     case Step.ReadBack:
       if (!same(j)) return fail(j);
-      j.end = j.at + recordSize(j, lengthOf(j, j.kind));
+      j.end = j.at + written(j);
       return done(j);
     case Step.Erase:
       j.at = padded(j.flash, HEADER);
       j.kind = 0;
       return nextLive(j);
     case Step.Compact:
-      j.at += recordSize(j, lengthOf(j, j.kind));
+      j.step = Step.CompactBack;
+      return;
+    case Step.CompactBack:
+      if (!same(j)) return fail(j);
+      j.at += written(j);
       return nextLive(j);
+    case Step.Header:
+      j.step = Step.HeaderBack;
+      return;
     default:
+      if (!same(j)) return fail(j);
       j.active = <i32>j.sector;
       j.sequence += 1;
       j.end = j.at;
@@ -309,8 +322,13 @@ function putHeader(j: Journal): u32 {
   return size;
 }
 
+/** Bytes of what was written last. */
+function written(j: Journal): u32 {
+  return j.step == Step.HeaderBack ? padded(j.flash, HEADER) : recordSize(j, lengthOf(j, j.kind));
+}
+
 function same(j: Journal): bool {
-  const size = recordSize(j, lengthOf(j, j.kind));
+  const size = written(j);
   for (let i: u32 = 0; i < size; i++) if (load<u8>(j.page + i) != load<u8>(j.page + JOURNAL_PAGE + i)) return false;
   return true;
 }

@@ -94,12 +94,19 @@ export class BootLoader {
     this.#append({ kind: Kind.Trial, slot, fallBack: started.slot, starts: trials, reason: Reason.None });
   }
 
-  /** Keep the running slot: ends its trial, or clears the reason of a fall-back. */
+  /**
+   * Keep the running slot: ends its trial, or clears the reason of a fall-back. Nothing is written when it is confirmed already.
+   * @throws BootError when the newest record is not about the running slot
+   */
   confirm(): void {
     const started = this.#running();
     const record = this.record();
-    // Another slot may already be activated for the next restart; the running one is the fall-back then.
-    if (record.slot !== started.slot) return;
+    if (record.slot !== started.slot)
+      throw new BootError(
+        `boot: slot ${record.slot} is activated, the running slot ${started.slot} cannot be confirmed: restart first`,
+      );
+    if (record.kind === Kind.Trial && started.how !== Boot.Trial)
+      throw new BootError(`boot: slot ${started.slot} was not started on trial: restart first`);
     if (record.kind === Kind.Trial || record.reason !== Reason.None)
       this.#append({
         kind: Kind.Confirmed,

@@ -8,7 +8,8 @@ import { BootLoader } from "./boot.js";
 import { type Flash, FlashImage } from "./flash.js";
 import { flashLayout } from "./flash_layout.js";
 import { Loop } from "./loop.js";
-import { type Posted, Posts } from "./posts.js";
+import { PostError, type Posted, Posts } from "./posts.js";
+import { Subscriptions } from "./subscriptions.js";
 
 /**
  * Answers a property set: an Alink code (200 = done, the default) and data as a JSON object. Call it once.
@@ -55,11 +56,16 @@ export class Device extends EventEmitter<DeviceEvents> {
   readonly #options: DeviceOptions;
   readonly #encoder = new TextEncoder();
   readonly #posts = new Posts(() => this.#loop?.wake());
+  readonly #subscriptions = new Subscriptions(this.#posts, (text, code) => this.#hostFault(text, code));
   #loop: Loop | undefined;
   #image: FlashImage | undefined;
   #loader: BootLoader | undefined;
   /** The module will not connect by itself. */
   #down = false;
+  /** The module has announced a restart: its disconnect is a part of that. */
+  #restarting = false;
+  /** Counts the instances: a request is known to the one that has read it only. */
+  #instance = 0;
   #state: "stopped" | "running" | "ending" = "stopped";
   #quiet: (() => void) | undefined;
 
@@ -76,6 +82,8 @@ export class Device extends EventEmitter<DeviceEvents> {
     if (this.#state !== "stopped") throw new Error("the device runs already");
     this.#state = "running";
     this.#down = false;
+    this.#restarting = false;
+    this.#instance++;
     try {
       const { configuration, ca, instantiate } = this.#options;
       const flash = this.#openFlash(member(configuration, "flash"));
@@ -89,7 +97,7 @@ export class Device extends EventEmitter<DeviceEvents> {
         ...(instantiate === undefined ? {} : { instantiate }),
         onEvent: (event) => this.#event(event),
         onTurn: (agent) => this.#posts.turn(agent),
-        onRestart: () => this.#posts.fail("the device restarted before the answer came"),
+        onRestart: () => this.#restarted(),
         onTrap: (error, count) => this.#hostFault(`the module stopped (${count} in a row): ${error.message}`),
         onIdle: (linked) => this.#idle(linked),
         onHostFault: (text) => this.#hostFault(text, Code.FlashFailed),
@@ -115,7 +123,7 @@ export class Device extends EventEmitter<DeviceEvents> {
     const quiet = new Promise<void>((done) => {
       timer = setTimeout(done, STOP_MS);
       this.#posts
-        .post("disconnect", Post.Disconnect, new Uint8Array(0), false)
+        .post("disconnect", Post.Disconnect, new Uint8Array(0))
         .then(() => {
           this.#quiet = done;
           this.#loop?.wake();
@@ -134,7 +142,9 @@ export class Device extends EventEmitter<DeviceEvents> {
    * @throws PostError: too large (says both numbers), not connected and not trying, no answer, stopped
    */
   postProperties(properties: Record<string, unknown>): Promise<Posted> {
-    return this.#post("the property post", Post.Property, JSON.stringify(properties), true);
+    const refused = this.#refusal("the property post");
+    if (refused !== undefined) return Promise.reject(refused);
+    return this.#posts.post("the property post", Post.Property, this.#encoder.encode(JSON.stringify(properties)));
   }
 
   /** Publish to an application topic at QoS 1. @returns resolves when the module took it. @throws PostError */
@@ -144,17 +154,28 @@ export class Device extends EventEmitter<DeviceEvents> {
     const bytes = new Uint8Array(head.length + body.length);
     bytes.set(head);
     bytes.set(body, head.length);
-    await this.#post("the message", Post.Publish, bytes, false);
+    const refused = this.#refusal("the message");
+    if (refused !== undefined) throw refused;
+    await this.#posts.post("the message", Post.Publish, bytes);
   }
 
-  /** Subscribe to an application topic; "message" brings what arrives. @throws PostError */
+  /**
+   * Subscribe to an application topic; "message" brings what arrives. The device remembers it and subscribes again
+   * whenever the platform has lost the session; a subscription that is refused then is told as a "fault".
+   * @returns resolves when the platform grants it. While the link is down it waits for it.
+   * @throws PostError: refused, no answer within 15 s, the link was lost before the answer, not trying, stopped
+   */
   async subscribe(topic: string): Promise<void> {
-    await this.#post("the subscription", Post.Subscribe, topic, false);
+    const refused = this.#refusal("the subscription");
+    if (refused !== undefined) throw refused;
+    await this.#subscriptions.subscribe(topic);
   }
 
-  /** End a subscription. @throws PostError */
+  /** End a subscription. @returns resolves when the platform has ended it @throws PostError as `subscribe`; it is kept then */
   async unsubscribe(topic: string): Promise<void> {
-    await this.#post("the end of the subscription", Post.Unsubscribe, topic, false);
+    const refused = this.#refusal("the end of the subscription");
+    if (refused !== undefined) throw refused;
+    await this.#subscriptions.unsubscribe(topic);
   }
 
   /** The last error of a channel's link in Node's words ("" = none); for people. */
@@ -199,27 +220,51 @@ export class Device extends EventEmitter<DeviceEvents> {
     return documents;
   }
 
-  #post(what: string, kind: Post, payload: string | Uint8Array, answered: boolean): Promise<Posted> {
-    if (this.#state !== "running") return Promise.reject(new Error(`${what}: the device does not run`));
-    if (this.#down) return Promise.reject(new Error(`${what}: the device is disconnected and does not try again`));
-    const bytes = typeof payload === "string" ? this.#encoder.encode(payload) : payload;
-    return this.#posts.post(what, kind, bytes, answered);
+  /** Why nothing can be posted now; undefined = it can. */
+  #refusal(what: string): PostError | undefined {
+    if (this.#state !== "running") return new PostError(0, `${what}: the device does not run`);
+    if (this.#down) return new PostError(0, `${what}: the device is disconnected and does not try again`);
+    return undefined;
+  }
+
+  #restarted(): void {
+    this.#restarting = false;
+    this.#down = false;
+    this.#instance++;
+    this.#posts.restarted();
   }
 
   #event(event: AgentEvent): void {
-    if (event.event === "device.connecting") this.#down = false;
-    if (event.event === "device.disconnected" && event.retryMs < 0) {
-      this.#down = true;
-      if (this.#state === "running") this.#posts.fail("the device is disconnected and does not try again");
-    }
-    if (event.event === "property.posted") this.#posts.settle(event);
+    this.#follow(event);
     this.#tell(() => this.emit("event", event));
     if (event.event === "property.set") this.#propertySet(event);
     else this.#tell(() => this.emit(event.event, event as never));
   }
 
+  /** What an event means to the posts. */
+  #follow(event: AgentEvent): void {
+    if (event.event === "device.connecting") this.#down = false;
+    else if (event.event === "device.connected") this.#subscriptions.connected(event.sessionPresent);
+    else if (event.event === "device.disconnected") this.#disconnected(event.retryMs);
+    else if (event.event === "property.posted" || event.event === "subscribed") this.#posts.settle(event);
+    else if (event.event === "update.restart" && this.#state === "running") {
+      this.#restarting = true;
+      this.#posts.hold();
+    }
+  }
+
+  #disconnected(retryMs: number): void {
+    this.#posts.linkLost();
+    if (retryMs >= 0 || this.#restarting) return;
+    this.#down = true;
+    if (this.#state === "running") this.#posts.fail("the device is disconnected and does not try again");
+  }
+
   #propertySet(event: EventMap["property.set"]): void {
+    const instance = this.#instance;
     const reply: Reply = async (code = 200, data) => {
+      if (instance !== this.#instance)
+        throw new PostError(0, "the reply: the device restarted and no longer knows the request");
       const bytes = data === undefined ? new Uint8Array(0) : this.#encoder.encode(JSON.stringify(data));
       await this.#posts.reply(event.token, code, bytes);
     };

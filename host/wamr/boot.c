@@ -111,8 +111,9 @@ bool alink_boot_activate(const struct alink_boot_flash *flash, const struct alin
 
 bool alink_boot_confirm(const struct alink_boot_flash *flash, struct alink_boot_started *started) {
   struct newest newest = find_newest(flash);
-  /* Another slot may be activated for the next restart already; the running one is the fall-back then. */
-  if (newest.record.slot != started->slot) return true;
+  /* A record about another slot, or about a trial that this start is none of: nothing that this slot could confirm. */
+  if (newest.record.slot != started->slot) return false;
+  if (newest.record.kind == TRIAL && started->how != TRIAL) return false;
   if (newest.record.kind == TRIAL || newest.record.reason != 0) {
     struct record next = {CONFIRMED, started->slot, started->slot, 0, 0, 0};
     if (!append(flash, &newest, next)) return false;

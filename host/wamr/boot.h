@@ -34,7 +34,10 @@ bool alink_boot_start(const struct alink_boot_flash *flash, struct alink_boot_st
 /** Start `slot` (0 or 1, not the running one) next time, on trial for 1 … 255 starts. -> false: refused, or failed. */
 bool alink_boot_activate(const struct alink_boot_flash *flash, const struct alink_boot_started *started, uint8_t slot,
                          uint8_t trials);
-/** Keep the running slot: ends its trial, or clears the reason of a fall-back. -> false: the flash failed. */
+/**
+ * Keep the running slot: ends its trial, or clears the reason of a fall-back; nothing is written when it is confirmed
+ * already. -> false: refused because the newest record is not about the running slot, or the flash failed.
+ */
 bool alink_boot_confirm(const struct alink_boot_flash *flash, struct alink_boot_started *started);
 
 #endif

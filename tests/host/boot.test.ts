@@ -100,8 +100,55 @@ test("activating twice before the restart is one activation", () => {
   loader.boot();
   loader.activate(1);
   loader.activate(1);
-  loader.confirm();
   assert.deepEqual(loader.boot(), { slot: 1, how: Boot.Trial, reason: 0 });
+});
+
+test("only the running slot is confirmed: with another one activated it is refused, and the record stays", () => {
+  for (const fellBack of [false, true]) {
+    const flash = new CuttableFlash();
+    const loader = new BootLoader(flash);
+    loader.boot();
+    if (fellBack) {
+      loader.activate(1, 1);
+      loader.boot();
+      assert.equal(loader.boot().how, Boot.FellBack);
+    }
+    loader.activate(1);
+    const before = flash.bytes.slice();
+    assert.throws(() => loader.confirm(), { name: "BootError", message: /slot 1 is activated, .*slot 0 cannot/ });
+    assert.deepEqual(flash.bytes, before);
+    assert.deepEqual(loader.boot(), { slot: 1, how: Boot.Trial, reason: 0 });
+  }
+});
+
+test("a confirmed slot is confirmed again without a write", () => {
+  const flash = new CuttableFlash();
+  const loader = new BootLoader(flash);
+  loader.boot();
+  const before = flash.bytes.slice();
+  loader.confirm();
+  assert.deepEqual(flash.bytes, before);
+  loader.activate(1);
+  loader.boot();
+  loader.confirm();
+  const confirmed = flash.bytes.slice();
+  loader.confirm();
+  assert.deepEqual(flash.bytes, confirmed);
+});
+
+test("a trial of this slot that this start is none of is not confirmed", () => {
+  const flash = new CuttableFlash();
+  const stale = new BootLoader(flash);
+  stale.boot();
+  const other = new BootLoader(flash);
+  other.boot();
+  other.activate(1);
+  other.boot();
+  other.confirm();
+  other.activate(0);
+  const before = flash.bytes.slice();
+  assert.throws(() => stale.confirm(), /slot 0 was not started on trial/);
+  assert.deepEqual(flash.bytes, before);
 });
 
 test("what cannot be is refused", () => {

@@ -157,6 +157,31 @@ test("a restart boots what was activated, with a fresh instance and the same con
   assert.deepEqual(scripts[2]!.booted, [1, 0, 0], "confirmed");
 });
 
+test("a confirmation is refused while another slot is activated, and the module is told", async () => {
+  const scripts = create((script) => {
+    script.boot(BootOp.Activate, 1);
+    script.boot(BootOp.Confirm, 0);
+  });
+  const fault = nextEvent("fault");
+  await device.start();
+  await scripts[0]!.called("bootDone", 2);
+  assert.deepEqual(scripts[0]!.bootResults, [Done.Ok, Done.Failed]);
+  assert.match(((await fault) as { desc: string }).desc, /slot 1 is activated/);
+});
+
+test("a module that never comes to the end of the configuration is given up after as many calls as bytes", async () => {
+  const configuration = { deviceName: "d" };
+  const scripts = create(
+    (script) => {
+      script.configureResult = 1;
+    },
+    { configuration },
+  );
+  const bytes = JSON.stringify(configuration).length;
+  await assert.rejects(device.start(), { message: new RegExp(`end of a configuration of ${bytes} bytes`) });
+  assert.equal(scripts[0]!.calls("configure"), bytes + 1);
+});
+
 test("bytes go both ways; the peer's end is told after the last byte", async () => {
   const [, uri] = await listen((socket) => {
     socket.once("data", (bytes) => socket.end(Buffer.concat([Buffer.from("re:"), bytes])));

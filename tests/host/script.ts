@@ -18,6 +18,7 @@ export class Script {
   readonly documents: unknown[] = [];
   booted: number[] = [];
   configureResult = 0;
+  bootResults: number[] = [];
   flashResults: number[] = [];
   flashReads: Uint8Array[] = [];
   closedWith: number[] = [];
@@ -33,7 +34,9 @@ export class Script {
   available = 0;
   /** Room in the receive window. */
   room = 2048;
-  onPost: (kind: number) => void = () => {};
+  onPost: (kind: number, text: string) => void = () => {};
+  /** Subscriptions are taken only then. */
+  connected = true;
   readonly #bytes = new Uint8Array(this.memory.buffer);
   #wants = 0;
   #flash: FlashRequest[] = [];
@@ -98,6 +101,11 @@ export class Script {
     return this.#ids.get(kind) ?? 0;
   }
 
+  /** How often the host has called an export. */
+  calls(name: string): number {
+    return this.#calls.get(name) ?? 0;
+  }
+
   /** Resolves when the host has called an export so many times. */
   called(name: string, times = 1): Promise<void> {
     if ((this.#calls.get(name) ?? 0) >= times) return Promise.resolve();
@@ -135,10 +143,14 @@ export class Script {
       return Code.Busy;
     }
     if (this.postResult !== undefined) return this.postResult;
-    if (kind === Post.Property || kind === Post.Publish) this.posts.push([kind, this.#text(IN, length)]);
-    this.onPost(kind);
-    const id = kind === Post.Property ? 100 + this.posts.length : 0;
+    const text = this.#text(IN, length);
+    const subscription = kind === Post.Subscribe || kind === Post.Unsubscribe;
+    if (subscription && !this.connected) return Code.BadState;
+    if (kind !== Post.Disconnect) this.posts.push([kind, text]);
+    const id = kind === Post.Property || subscription ? 100 + this.posts.length : 0;
     this.#ids.set(kind, id);
+    this.onPost(kind, text);
+    this.#note("post");
     return id;
   }
 
@@ -173,7 +185,8 @@ export class Script {
       __data_end: global(0),
       abiVersion: () => ABI_VERSION,
       configure: (length) => {
-        this.documents.push(JSON.parse(this.#text(IN, length)));
+        this.#note("configure");
+        if (length > 0) this.documents.push(JSON.parse(this.#text(IN, length)));
         return this.configureResult;
       },
       booted: (...args) => {
@@ -221,7 +234,8 @@ export class Script {
       bootOp: () => this.#boot[0]?.[0] ?? 0,
       bootSlot: () => this.#boot[0]![1],
       bootDone: (result) => {
-        if (result === 0) this.#boot.shift();
+        this.#boot.shift();
+        this.bootResults.push(result);
         this.#note("bootDone");
         return 0;
       },

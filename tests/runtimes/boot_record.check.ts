@@ -71,6 +71,18 @@ function onNode(file: string, calls: string[]): Answer[] {
 
 const STORIES: Record<string, string[]> = {
   "a fresh part": ["start", "confirm"],
+  "a refused confirmation": [
+    "start",
+    "activate=1",
+    "confirm",
+    "start",
+    "confirm",
+    "activate=0",
+    "confirm",
+    "start",
+    "confirm",
+    "confirm",
+  ],
   "a trial that is confirmed": ["start", "activate=1", "start", "confirm", "start"],
   "a trial that is used up, reported and cleared": [
     "start",

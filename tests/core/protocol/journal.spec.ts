@@ -219,7 +219,8 @@ describe("a flash that fails", () => {
   });
 
   it("once in making a sector: the journal says so, and the state before is there after a restart", () => {
-    for (let n = 0; n < 3; n++) {
+    // erase, record, its reading back, header, its reading back
+    for (let n = 0; n < 5; n++) {
       blank();
       boot(16);
       put(Kind.Update, 1);
@@ -233,7 +234,8 @@ describe("a flash that fails", () => {
       failing = -1;
       boot(16);
       expect(journalFailed(journal)).toBe(false);
-      expect(stateOf(Kind.Update)).toBe(bytes(round - 1, size2));
+      // a header that stands but could not be read back counts all the same
+      expect(stateOf(Kind.Update)).toBe(bytes(n == 4 ? round : round - 1, size2));
     }
   });
 
