@@ -5,7 +5,7 @@ import { createHash, createHmac, randomUUID } from "node:crypto";
 import { open } from "node:fs/promises";
 import * as http from "node:http";
 import * as https from "node:https";
-import { Transform } from "node:stream";
+import { type Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { oneLine } from "./output.js";
 
@@ -98,12 +98,21 @@ function signedForm(parameters: Record<string, string>, secret: string): string 
   return `${canonical}&Signature=${encode(signature)}`;
 }
 
+/** The cloud API understood the call and said no; nothing was done. */
+export class ActionRefused extends Error {}
+
+/** Codes of the gateway whose message does not say what to do. */
+const REFUSALS: Record<string, string> = {
+  SignatureDoesNotMatch: "the AccessKey secret is wrong",
+  "InvalidAccessKeyId.NotFound": "the platform does not know the AccessKey ID",
+};
+
 /**
  * Call an action and return its answer.
  *
  * parameters  values as text; lists as Name.1, Name.2.
  *
- * Throws Error naming the action, the code and the message of a refusal.
+ * Throws ActionRefused naming the action, the code and the message of a refusal, Error when there is no proper answer.
  */
 export async function callAction(
   { url, accessKey, ca }: CloudEndpoint,
@@ -135,9 +144,9 @@ export async function callAction(
     throw new Error(`${action}: ${new URL(url).origin} answered ${status} without JSON: is it the cloud API?`);
   }
   if (status !== 200 || answer.Success !== true) {
-    // The gateway repeats the whole string to sign; its beginning is enough.
-    const reason = oneLine(String(answer.ErrorMessage ?? answer.Message ?? "")).slice(0, 160);
-    throw new Error(`${action}: ${answer.Code || status}: ${reason}`);
+    const code = String(answer.Code || status);
+    const reason = REFUSALS[code] ?? oneLine(String(answer.ErrorMessage ?? answer.Message ?? "")).slice(0, 160);
+    throw new ActionRefused(`${action}: ${code}: ${reason}`);
   }
   return answer;
 }
@@ -154,7 +163,7 @@ export interface Uploaded {
  *
  * url       the storage's host, e.g. https://bucket.example.
  * fields    form fields, in order, before the file.
- * onBytes   called with the number of bytes handed to the link so far.
+ * onBytes   called with the number of the file's bytes that the connection has taken so far.
  *
  * Throws Error with the storage's code and message when it answers anything but 200.
  */
@@ -180,21 +189,17 @@ export async function postObject(
       "Content-Length": head.length + total + tail.length,
     };
     const [md5, sha256] = [createHash("md5"), createHash("sha256")];
-    let done = 0;
-    const measure = new Transform({
-      transform(chunk: Buffer, _encoding, next) {
+    const { status, body } = await exchange(new URL("/", url), "POST", headers, ca, async (request) => {
+      request.write(head);
+      let done = 0;
+      // `end` bounds a file that grows meanwhile: the form's length is fixed.
+      const content = handle.createReadStream({ autoClose: false, ...(total > 0 ? { start: 0, end: total - 1 } : {}) });
+      await send(content, request, (chunk) => {
         md5.update(chunk);
         sha256.update(chunk);
         done += chunk.length;
         onBytes(done, total);
-        next(null, chunk);
-      },
-    });
-    const { status, body } = await exchange(new URL("/", url), "POST", headers, ca, async (request) => {
-      request.write(head);
-      // `end` bounds a file that grows meanwhile: the form's length is fixed.
-      const content = handle.createReadStream({ autoClose: false, ...(total > 0 ? { start: 0, end: total - 1 } : {}) });
-      await pipeline(content, measure, request, { end: false });
+      });
       if (done !== total) throw new Error(`${file} changed while it was read`);
       request.end(tail);
     });
@@ -203,6 +208,24 @@ export async function postObject(
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Hand a stream to a request chunk by chunk. `sent` is called when the connection has taken the chunk, so never before
+ * it stands, its TLS handshake included.
+ */
+async function send(content: Readable, request: http.ClientRequest, sent: (chunk: Buffer) => void): Promise<void> {
+  const gone = new AbortController();
+  request.once("close", () => gone.abort());
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, next) {
+      request.write(chunk, (error) => {
+        if (!error) sent(chunk);
+        next(error);
+      });
+    },
+  });
+  await pipeline(content, sink, { signal: gone.signal });
 }
 
 function part(boundary: string, name: string, value: string): string {

@@ -1,10 +1,11 @@
 // What the demonstration makes up and keeps in its directory: credentials, device files, an access key.
 
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkFixtures, type Fixtures } from "../platform/fixtures.js";
+import { provideDirectory } from "../platform/local_files.js";
 
 /** The directory of one demonstration. All files are readable by their owner only. */
 export interface DemoFiles {
@@ -36,8 +37,7 @@ const OWN_DEVICE = "your-device";
  * Throws Error (one line) when it cannot be written, or holds something else.
  */
 export function provideFiles(directory?: string): DemoFiles {
-  const work = directory ?? mkdtempSync(join(tmpdir(), "alink-start-"));
-  mkdirSync(work, { recursive: true, mode: 0o700 });
+  const work = provideDirectory(directory ?? mkdtempSync(join(tmpdir(), "alink-start-")));
   const file = join(work, "fixtures.json");
   const fixtures = existsSync(file) ? readFixtures(file) : makeUp();
   const product = fixtures.products[0]!;

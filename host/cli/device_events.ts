@@ -95,5 +95,7 @@ function disconnected(event: EventMap["device.disconnected"], device: Device): s
   const { code, detail, retryMs } = event;
   const link = device.linkError(Channel.Mqtt);
   const why = code === Code.Ok ? "" : `: ${codeName(code)}${detail === 0 ? "" : ` ${detail}`}${link && `, ${link}`}`;
-  return `disconnected${why}${retryMs < 0 ? "" : `; next try in ${(retryMs / 1000).toFixed(1)} s`}`;
+  // What is hopeless ends the command, which says why.
+  const ends = retryMs < 0 || hopeless(event, device, "") !== undefined;
+  return `disconnected${why}${ends ? "" : `; next try in ${(retryMs / 1000).toFixed(1)} s`}`;
 }

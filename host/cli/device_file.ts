@@ -3,6 +3,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { member } from "../node/device.js";
+import { fileFault } from "../platform/local_files.js";
 
 /** Environment variables that override members of the file. */
 const ENVIRONMENT = {
@@ -39,12 +40,12 @@ export function readCertificates(file: string): string {
   return pem;
 }
 
-function readText(file: string, what: string): string {
+/** Read a text file. Throws Error: one line that says what kind of file could not be read, and why. */
+export function readText(file: string, what: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(`cannot read the ${what} ${file}: ${code === "ENOENT" ? "no such file" : (code ?? message)}`);
+    throw new Error(`cannot read the ${what} ${file}: ${fileFault(error)}`);
   }
 }
 

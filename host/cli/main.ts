@@ -22,12 +22,12 @@ function createProgram(): Command {
   const program = new Command("alink-agent")
     .description("Device agent for the Alink protocol: devices, a local platform, firmware releases.")
     .version(version())
-    .showHelpAfterError("(--help shows the usage)")
     // `publish --version V` is the firmware's version, not a question for ours.
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
-      outputError: (text, write) => write(`alink-agent: ${oneLine(text.replace(/^error: /, ""))}\n`),
+      outputError: (text, write) =>
+        write(`alink-agent: ${oneLine(text.replace(/^error: /, ""))} (--help shows the usage)\n`),
     });
   for (const command of [run, start, platform, publish, bench]) command.register(program);
   return program;

@@ -1,6 +1,7 @@
 // What commands print: tables, a progress bar and plain lines for people, one JSON object a line for programs.
 
 import type { Writable } from "node:stream";
+import { Code } from "../abi.js";
 
 /** A mistake in how a command was called; exit code 2. */
 export class UsageError extends Error {}
@@ -125,10 +126,15 @@ export class Output {
   }
 }
 
+/** The members of a "fault" that the host found itself, not the module. */
+export function hostFault(desc: string): { code: number; detail: number; desc: string } {
+  return { code: Code.BadArgument, detail: 0, desc };
+}
+
 /** Report what ended a command: one line on stderr, with --json also a fault on stdout. Returns the exit code. */
 export function reportFailure(error: unknown, json: boolean): number {
   const message = errorLine(error);
   process.stderr.write(`alink-agent: ${message}\n`);
-  if (json) process.stdout.write(`${JSON.stringify({ event: "fault", message })}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ event: "fault", ...hostFault(message) })}\n`);
   return error instanceof UsageError ? 2 : 1;
 }

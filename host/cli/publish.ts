@@ -1,9 +1,10 @@
 // `alink-agent publish`: release a firmware file to devices through the cloud API:
 // GenerateOTAUploadURL → PostObject → CreateOTAFirmware → CreateOTAStaticUpgradeJob.
 
-import { readFileSync, statSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type AccessKey, type CloudEndpoint, callAction, postObject } from "./cloud_client.js";
+import { type AccessKey, ActionRefused, type CloudEndpoint, callAction, postObject } from "./cloud_client.js";
+import { readCertificates, readText } from "./device_file.js";
+import { checkFirmware } from "./firmware_file.js";
 import { formatBytes, Output, UsageError } from "./output.js";
 
 /** What to release, and to whom. */
@@ -58,7 +59,7 @@ export async function publishFirmware(
   observer: ReleaseObserver = {},
 ): Promise<Released> {
   const { file, version, productKey, deviceNames = [], signMethod = "md5", module = "default" } = release;
-  checkFile(file);
+  checkFirmware(file, MAX_SIZE, "the cloud API takes");
   if (deviceNames.length > MAX_DEVICES) throw new UsageError(`at most ${MAX_DEVICES} devices in one job`);
   observer.onStep?.("permission");
   const permission = dataOf(await callAction(endpoint, "GenerateOTAUploadURL", { FileSuffix: suffixOf(file) }));
@@ -88,38 +89,39 @@ export async function publishFirmware(
   });
   const firmwareId = dataOf(created).FirmwareId ?? "";
   observer.onStep?.("job");
-  const job = await callAction(endpoint, "CreateOTAStaticUpgradeJob", {
-    FirmwareId: firmwareId,
-    ProductKey: productKey,
-    TargetSelection: deviceNames.length > 0 ? "SPECIFIC" : "ALL",
-    // A device that has not begun an older update gets this one instead.
-    OverwriteMode: "2",
-    ...Object.fromEntries(deviceNames.map((deviceName, i) => [`TargetDeviceName.${i + 1}`, deviceName])),
-  });
-  const jobId = dataOf(job).JobId ?? "";
+  const jobId = await createJob(firmwareId, name, release, endpoint);
   return { name, firmwareId, jobId, size: uploaded.size, signMethod, digest: uploaded[signMethod] };
+}
+
+/** Start the job; the package of a refused one is deleted, or its version could never be published again. */
+async function createJob(
+  firmwareId: string,
+  name: string,
+  { productKey, deviceNames = [] }: Release,
+  endpoint: CloudEndpoint,
+): Promise<string> {
+  try {
+    const job = await callAction(endpoint, "CreateOTAStaticUpgradeJob", {
+      FirmwareId: firmwareId,
+      ProductKey: productKey,
+      TargetSelection: deviceNames.length > 0 ? "SPECIFIC" : "ALL",
+      // A device that has not begun an older update gets this one instead.
+      OverwriteMode: "2",
+      ...Object.fromEntries(deviceNames.map((deviceName, i) => [`TargetDeviceName.${i + 1}`, deviceName])),
+    });
+    return dataOf(job).JobId ?? "";
+  } catch (error) {
+    // After a cut connection the job may well be there.
+    if (!(error instanceof ActionRefused)) throw error;
+    await callAction(endpoint, "DeleteOTAFirmware", { FirmwareId: firmwareId }).catch((fault: Error) => {
+      throw new Error(`${error.message}; its package ${name} stays, delete it before the next try: ${fault.message}`);
+    });
+    throw error;
+  }
 }
 
 function dataOf(answer: Record<string, unknown>): Record<string, string | undefined> {
   return (answer.Data ?? {}) as Record<string, string | undefined>;
-}
-
-function checkFile(file: string): void {
-  let size: number;
-  try {
-    const found = statSync(file);
-    if (!found.isFile()) throw new Error("it is not a regular file");
-    size = found.size;
-  } catch (error) {
-    throw new Error(`cannot read the firmware ${file}: ${readFault(error)}`);
-  }
-  if (size === 0) throw new Error(`the firmware ${file} is empty`);
-  if (size > MAX_SIZE) throw new Error(`the firmware ${file} has ${size} bytes, at most ${MAX_SIZE} are accepted`);
-}
-
-function readFault(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code === "ENOENT" ? "no such file" : (code ?? message);
 }
 
 /** A documented suffix; bin for all others. */
@@ -165,7 +167,9 @@ export function register(program: Command): void {
     .requiredOption("--endpoint <url>", "cloud API, e.g. http://127.0.0.1:8081", endpointUrl)
     .option("--ca <file>", "PEM certificates to trust, e.g. the local platform's CA")
     .addOption(
-      new Option("--sign-method <digest>", "digest the devices verify with").choices(["md5", "sha256"]).default("md5"),
+      new Option("--sign-method <digest>", "digest the devices verify with; md5 is the platform's own default")
+        .choices(["md5", "sha256"])
+        .default("md5"),
     )
     .option("--module <name>", "OTA module (default: the whole firmware)")
     .option("--name <name>", "package name, unique in the account (default: made from module, version and time)")
@@ -205,14 +209,6 @@ async function run(file: string, options: PublishArguments): Promise<void> {
   ]);
 }
 
-function readCertificates(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new Error(`cannot read the CA file ${file}: ${readFault(error)}`);
-  }
-}
-
 /** From a file, any letter case of the member names, or from the environment. */
 function readAccessKey(file: string | undefined): AccessKey {
   if (file !== undefined) return readAccessKeyFile(file);
@@ -225,12 +221,7 @@ function readAccessKey(file: string | undefined): AccessKey {
 
 function readAccessKeyFile(file: string): AccessKey {
   const expected = 'expected {"accessKeyId":"…","accessKeySecret":"…"}';
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new Error(`cannot read the AccessKey file ${file}: ${readFault(error)}`);
-  }
+  const text = readText(file, "AccessKey file");
   let members: Map<string, unknown>;
   try {
     members = new Map(Object.entries(JSON.parse(text) as object).map(([name, value]) => [name.toLowerCase(), value]));

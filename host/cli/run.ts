@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { Device, type DeviceOptions, flashFile, member } from "../node/device.js";
 import { hopeless, printEvent } from "./device_events.js";
 import { readCertificates, readDeviceFile } from "./device_file.js";
-import { Output } from "./output.js";
+import { hostFault, Output } from "./output.js";
 
 interface RunArguments {
   device: string;
@@ -114,7 +114,7 @@ function ending(device: Device, name: string, output: Output): Promise<End> {
 function reportOnce(device: Device, properties: Record<string, unknown>, output: Output): void {
   device.once("device.connected", () => {
     device.postProperties(properties).catch((error: Error) => {
-      output.event("fault", { code: 0, detail: 0, desc: error.message }, `note: ${error.message}`);
+      output.event("fault", hostFault(error.message), `note: ${error.message}`);
     });
   });
 }

@@ -1,11 +1,11 @@
 // `alink-agent start`: platform, device and one update, with nothing to prepare.
 
-import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Command, Option } from "commander";
 import { flashLayout } from "../node/flash_layout.js";
 import { Demo, type Outcome } from "./demo.js";
 import { type DemoFiles, provideFiles } from "./demo_files.js";
+import { checkFirmware } from "./firmware_file.js";
 import { errorLine, formatBytes, Output } from "./output.js";
 
 interface StartArguments {
@@ -53,7 +53,8 @@ async function start(options: StartArguments): Promise<void> {
   let files: DemoFiles | undefined;
   try {
     const firmware = options.firmware ?? fileURLToPath(new URL("../../agent.wasm", import.meta.url));
-    checkFirmware(firmware);
+    // Nothing is started for a package that no slot can take.
+    checkFirmware(firmware, flashLayout().slots[1][1], "the device's slot takes");
     files = provideFiles(options.data);
     demo = new Demo({ files, firmware, signMethod: options.signMethod, output });
     const early = signal.then((code) => Promise.reject(new Interrupted(code)));
@@ -85,23 +86,6 @@ function signalled(): Promise<number> {
         process.once(signal, () => process.exit(code));
       });
   });
-}
-
-/** Nothing is started for a package that no slot can take. */
-function checkFirmware(file: string): void {
-  let size: number;
-  try {
-    const found = statSync(file);
-    if (!found.isFile()) throw new Error("it is not a regular file");
-    size = found.size;
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(`cannot read the firmware ${file}: ${code === "ENOENT" ? "no such file" : (code ?? message)}`);
-  }
-  const [, slot] = flashLayout().slots[1];
-  if (size === 0) throw new Error(`the firmware ${file} is empty`);
-  if (size > slot)
-    throw new Error(`the firmware ${file} has ${size} bytes, the device's slot takes ${slot}: use a smaller file`);
 }
 
 function report(output: Output, outcome: Outcome, method: string): void {

@@ -1,8 +1,8 @@
 // The MQTT front: aedes with the platform's rules. MQTT 3.1 and 3.1.1, QoS 0 and 1, no will, no retain.
 //
 // Inside the broker a session's client ID is the device's key, so that any second CONNECT of the same device takes over
-// the first, whatever client ID it came with. Sessions are clean: what waits for an offline device is kept by the
-// part that produced it (upgrade tasks), so nothing here grows with a device's silence.
+// the first, whatever client ID it came with. Of a session that is not clean the filters are kept, no messages: what
+// waits for an offline device is kept by the part that produced it (upgrade tasks), so nothing grows with its silence.
 // Messages of the platform go straight to the session: no subscription is needed, and one more changes nothing.
 
 import { createServer, type Server, type Socket } from "node:net";
@@ -13,6 +13,7 @@ import type { Certificates } from "./certificates.js";
 import type { Log } from "./events.js";
 import { guardPackets } from "./packet_guard.js";
 import { type Device, deviceKey, type Registry } from "./registry.js";
+import { SessionStore } from "./session_store.js";
 import { isOwnTopic, isSystemTopic } from "./topics.js";
 
 /** Longest payload of a PUBLISH, bytes. */
@@ -42,6 +43,7 @@ interface Session {
 
 // aedes offers no hook that sees a whole SUBSCRIBE before it notes the QoS it will grant, so its parser is listened to.
 type ClientInternals = Client & {
+  clean: boolean;
   _parser: { prependListener(name: "packet", listener: (packet: ParsedPacket) => void): void };
 };
 interface ParsedPacket {
@@ -55,6 +57,7 @@ export class Broker {
   readonly #online = new Map<string, Client>();
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
+  readonly #store = new SessionStore();
   #aedes!: Aedes;
   #downlinks = 0;
 
@@ -72,6 +75,7 @@ export class Broker {
 
   async #start(): Promise<void> {
     const aedes = await Aedes.createBroker({
+      persistence: this.#store,
       // MQTT 3.1 clients send the platform's long client IDs too.
       maxClientsIdLength: 1024,
       connectTimeout: 20_000,
@@ -82,7 +86,6 @@ export class Broker {
       session.login = { ...packet, originalClientId: packet.clientId };
       const [deviceName, productKey] = splitUsername(packet.username);
       packet.clientId = deviceKey({ productKey, deviceName });
-      packet.clean = true;
       delete packet.will;
       done(null, true);
     };
@@ -202,6 +205,9 @@ export class Broker {
     if (!isOwnTopic(subscription.topic, session.device)) return null;
     if (!session.filters.has(subscription.topic) && session.filters.size >= MAX_SUBSCRIPTIONS) return null;
     session.filters.add(subscription.topic);
+    if (!isClean(client)) {
+      this.#store.remember(client, { topic: subscription.topic, qos: subscription.qos === 0 ? 0 : 1 });
+    }
     return subscription;
   }
 
@@ -214,6 +220,8 @@ export class Broker {
     // The broker closes the older session of a client ID itself, unless it lost sight of it.
     if (older !== undefined) this.#gone(older);
     older?.close();
+    // The older session may have been granted a filter after this one was told that there is none.
+    if (isClean(client)) this.#store.forget(client);
     this.#online.set(key, client);
   }
 
@@ -263,6 +271,10 @@ export class Broker {
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(closed);
   }
+}
+
+function isClean(client: Client): boolean {
+  return (client as ClientInternals).clean;
 }
 
 function newSession(tls: boolean): Session {

@@ -47,12 +47,18 @@ export class Values {
   }
 }
 
+/** How a request reached the gateway. */
+export interface Arrival {
+  /** Over TLS. */
+  encrypted: boolean;
+}
+
 /** One action: its parameters and what it does. `handle` returns the members beside RequestId and Success. */
 export interface Action {
   /** Only this HTTP method is accepted. */
   method?: "POST";
   parameters: Record<string, Parameter>;
-  handle(values: Values): Record<string, unknown> | Promise<Record<string, unknown>>;
+  handle(values: Values, arrival: Arrival): Record<string, unknown> | Promise<Record<string, unknown>>;
 }
 
 /** Most items a list parameter may have in any action. */

@@ -14,6 +14,8 @@ import { xmlDocument } from "./xml.js";
 export interface GatewayContext {
   registry: Registry;
   actions: ReadonlyMap<string, Action>;
+  /** Keep on disk what an action changed, before its answer says so. Throws CloudError when that fails. */
+  keep(): void;
   clock: () => number;
   log: Log;
 }
@@ -78,7 +80,9 @@ async function serve(
   };
   try {
     const action = authorize(request.method, parameters, context, nonces);
-    const result = await action.handle(readParameters(action, parameters));
+    const arrival = { encrypted: request.protocol === "https" };
+    const result = await action.handle(readParameters(action, parameters), arrival);
+    context.keep();
     context.log(`api: ${name}: ok`);
     send(200, `${name}Response`, { RequestId: requestId, Success: true, Code: "", ...result });
   } catch (error) {

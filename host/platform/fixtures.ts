@@ -2,6 +2,7 @@
 // Every violation names the file, the path inside the document and what is expected there; secrets are never quoted.
 
 import { readFileSync } from "node:fs";
+import { fileFault } from "./local_files.js";
 
 /** One AccessKey pair of the cloud API. */
 export interface AccessKey {
@@ -159,7 +160,7 @@ export function loadFixtures(file: string): Fixtures {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new FixturesError(`cannot read the fixtures file ${file}: ${readFault(error)}`);
+    throw new FixturesError(`cannot read the fixtures file ${file}: ${fileFault(error)}`);
   }
   let value: unknown;
   try {
@@ -170,9 +171,4 @@ export function loadFixtures(file: string): Fixtures {
     throw new FixturesError(`${file}: not JSON at ${at}: expected {"accessKeys":[…],"products":[…]}`);
   }
   return checkFixtures(value, file);
-}
-
-function readFault(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code === "ENOENT" ? "no such file" : (code ?? message);
 }

@@ -1,7 +1,7 @@
 // The local platform: the cloud's side of Alink in one process, offline. This file puts the parts together.
 
 import { EventEmitter } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import type { Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { AlinkServices, type DeviceReply } from "./alink.js";
 import { Broker } from "./broker.js";
 import { type Certificates, provideCertificates } from "./certificates.js";
+import { CloudError } from "./cloud_error.js";
 import { registerGateway } from "./cloud_http.js";
 import { deviceActions } from "./device_actions.js";
 import type { Emit, Log, PlatformEvents } from "./events.js";
@@ -18,6 +19,7 @@ import type { Job, Task } from "./job.js";
 import { jobActions } from "./job_actions.js";
 import { Jobs } from "./jobs.js";
 import { certifiedHosts, Listeners } from "./listeners.js";
+import { provideDirectory } from "./local_files.js";
 import { ObjectStore } from "./objects.js";
 import type { PlatformOptions, Ready } from "./options.js";
 import { presign, provideStorageKey, type StorageKey } from "./oss_signature.js";
@@ -83,8 +85,7 @@ export class Platform extends EventEmitter<PlatformEvents> {
     this.#clock = options.clock ?? Date.now;
     this.faults = options.faults ?? {};
     this.#temporary = options.data === undefined;
-    this.#directory = options.data ?? mkdtempSync(join(tmpdir(), "alink-platform-"));
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    this.#directory = provideDirectory(options.data ?? mkdtempSync(join(tmpdir(), "alink-platform-")));
     const stateFile = join(this.#directory, "state.json");
     this.#state = new StateFile<State>(
       this.#temporary ? undefined : stateFile,
@@ -126,7 +127,7 @@ export class Platform extends EventEmitter<PlatformEvents> {
   #offer(pkg: Package, job: Job): Record<string, unknown> {
     const now = Math.floor(this.#clock() / 1000);
     const expires = this.faults.expiredUrl ? now - 60 : now + (this.#options.urlSeconds ?? DAY_SECONDS);
-    const download = (key: string) => presign(this.#storageBase(), key, expires, this.#storageKey);
+    const download = (key: string) => presign(this.#storageBase(true), key, expires, this.#storageKey);
     return offerData(pkg, job.tags, download, this.faults);
   }
 
@@ -140,9 +141,9 @@ export class Platform extends EventEmitter<PlatformEvents> {
     }
   }
 
-  #storageBase(): string {
+  #storageBase(encrypted: boolean): string {
     const { https, http } = this.#listeners.urls;
-    const base = https ?? http;
+    const base = encrypted ? (https ?? http) : (http ?? https);
     if (base === undefined) throw new Error("neither http nor https is served");
     return base;
   }
@@ -233,7 +234,13 @@ export class Platform extends EventEmitter<PlatformEvents> {
     await this.#listeners.open("api", "http", async (host, port) => {
       const app = Fastify(HTTP);
       this.#apps.push(app);
-      registerGateway(app, { registry: this.#registry, actions: this.#actions(), clock: this.#clock, log: this.#log });
+      registerGateway(app, {
+        registry: this.#registry,
+        actions: this.#actions(),
+        keep: () => this.#keep(),
+        clock: this.#clock,
+        log: this.#log,
+      });
       await app.listen({ host, port });
       return app.server;
     });
@@ -246,13 +253,18 @@ export class Platform extends EventEmitter<PlatformEvents> {
     return app.server;
   }
 
+  #keep(): void {
+    if (this.#state.flush()) return;
+    throw new CloudError("iot.system.SystemException", "the change could not be kept on disk: see the platform's log");
+  }
+
   #actions() {
     const context = {
       registry: this.#registry,
       objects: this.#objects,
       packages: this.#packages,
       storageKey: this.#storageKey,
-      storageBase: () => this.#storageBase(),
+      storageBase: (encrypted: boolean) => this.#storageBase(encrypted),
       inUse: (id: string) => [...this.#jobs.jobs.values()].some((job) => job.firmwareId === id && !isOver(job)),
       changed: () => this.#state.changed(),
       clock: this.#clock,

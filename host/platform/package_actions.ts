@@ -1,7 +1,7 @@
 // Cloud API actions on firmware packages: upload permission, create, list, query, delete.
 
 import { randomBytes } from "node:crypto";
-import { type Action, type Parameter, page, paging, utc, type Values } from "./cloud_action.js";
+import { type Action, type Arrival, type Parameter, page, paging, utc, type Values } from "./cloud_action.js";
 import { CloudError } from "./cloud_error.js";
 import { MAX_OBJECT, type ObjectInfo, type ObjectStore } from "./objects.js";
 import { type StorageKey, signUpload } from "./oss_signature.js";
@@ -14,8 +14,11 @@ export interface PackageContext {
   objects: ObjectStore;
   packages: Map<string, Package>;
   storageKey: StorageKey;
-  /** Origin of the object storage, without a slash at the end. */
-  storageBase: () => string;
+  /**
+   * Origin of the object storage, without a slash at the end: over TLS or not as asked, the other one when that is
+   * switched off.
+   */
+  storageBase: (encrypted: boolean) => string;
   /** A job uses this package and is not over. */
   inUse(packageId: string): boolean;
   changed(): void;
@@ -39,7 +42,7 @@ export function packageActions(context: PackageContext): Record<string, Action> 
       parameters: {
         FileSuffix: { type: "text", values: SUFFIXES, code: fault("InvalidGenerateOTAUploadURLParam") },
       },
-      handle: (values) => generateUpload(values, context),
+      handle: (values, arrival) => generateUpload(values, arrival, context),
     },
     CreateOTAFirmware: createFirmware(context),
     QueryOTAFirmware: {
@@ -57,7 +60,13 @@ export function packageActions(context: PackageContext): Record<string, Action> 
   };
 }
 
-function generateUpload(values: Values, { storageBase, storageKey, clock }: PackageContext): Record<string, unknown> {
+/** The way up is the way the request came: who talks to the API in the clear need not know the platform's CA. */
+function generateUpload(
+  values: Values,
+  { encrypted }: Arrival,
+  { storageBase, storageKey, clock }: PackageContext,
+): Record<string, unknown> {
+  const host = storageBase(encrypted);
   const directory = randomBytes(16).toString("hex");
   const key = `ota/${directory}/${randomBytes(12).toString("hex")}.${values.text("FileSuffix", "bin")}`;
   const now = clock();
@@ -65,13 +74,13 @@ function generateUpload(values: Values, { storageBase, storageKey, clock }: Pack
   return {
     Data: {
       Key: key,
-      Host: storageBase(),
+      Host: host,
       Policy: form.policy,
       OSSAccessKeyId: form.accessKeyId,
       ObjectStorage: "OSS",
       UtcCreate: utc(now),
       Signature: form.signature,
-      FirmwareUrl: `${storageBase()}/${key}`,
+      FirmwareUrl: `${host}/${key}`,
     },
   };
 }
@@ -211,13 +220,22 @@ function checkAgainst(object: ObjectInfo, size: number, sign: string, signMethod
 }
 
 function objectOf(url: string, { objects, storageBase }: PackageContext): ObjectInfo {
-  const prefix = `${storageBase()}/`;
   if (!URL.canParse(url)) throw fail("MalformedFirmwareUrl", "FirmwareUrl is not a URL");
-  const object = url.startsWith(prefix) ? objects.stat(decodeURI(url.slice(prefix.length))) : undefined;
+  const { origin, pathname } = new URL(url);
+  const stored = [true, false].some((encrypted) => new URL(storageBase(encrypted)).origin === origin);
+  const object = stored ? objects.stat(keyOf(pathname)) : undefined;
   if (object === undefined) {
     throw fail("InvalidFirmwareUrl", "no file is stored at FirmwareUrl: upload it where GenerateOTAUploadURL says");
   }
   return object;
+}
+
+function keyOf(pathname: string): string {
+  try {
+    return decodeURIComponent(pathname.slice(1));
+  } catch {
+    throw fail("MalformedFirmwareUrl", "FirmwareUrl has a wrong percent-encoding");
+  }
 }
 
 /** The package named by FirmwareId. Throws iot.firmware.FirmwareNotFound. */
@@ -249,7 +267,7 @@ function summary(pkg: Package, { registry }: PackageContext): Record<string, unk
 }
 
 function detail(pkg: Package, context: PackageContext): Record<string, unknown> {
-  const urlOf = (key: string) => `${context.storageBase()}/${key}`;
+  const urlOf = (key: string) => `${context.storageBase(true)}/${key}`;
   return {
     ...summary(pkg, context),
     FirmwareUrl: pkg.multiple ? undefined : urlOf(pkg.files[0]!.key),

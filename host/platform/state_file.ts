@@ -42,15 +42,17 @@ export class StateFile<T extends object> {
     this.#scheduled = setTimeout(() => this.flush(), 20);
   }
 
-  /** Write a pending change now. */
-  flush(): void {
-    if (this.path === undefined || this.#scheduled === undefined) return;
+  /** Write a pending change now. Returns false when that failed; the next change tries again. */
+  flush(): boolean {
+    if (this.path === undefined || this.#scheduled === undefined) return true;
     clearTimeout(this.#scheduled);
     this.#scheduled = undefined;
     try {
       replaceFile(this.path, JSON.stringify({ format: FORMAT, state: this.snapshot() }));
+      return true;
     } catch (error) {
       this.onError(error as Error);
+      return false;
     }
   }
 }

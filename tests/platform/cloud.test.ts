@@ -140,7 +140,8 @@ test("the vendor's client gets an upload permission by GET and POST", async (t) 
       "FirmwareUrl",
     ]);
     assert.equal(Data.ObjectStorage, "OSS");
-    assert.equal(Data.Host, platform.ready.https);
+    assert.equal(Data.Host, platform.ready.http);
+    assert.equal(Data.FirmwareUrl, `${Data.Host}/${Data.Key}`);
     const policy = JSON.parse(Buffer.from(Data.Policy!, "base64").toString());
     assert.equal(Date.parse(policy.expiration) - Date.parse(Data.UtcCreate!), 60_000);
   }

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { MqttClient } from "mqtt";
 import { startPlatform } from "../../host/platform/index.js";
 import {
+  codeOf,
   createJob,
   createPackage,
   device,
@@ -105,4 +106,19 @@ test("a damaged state file is named, other hosts get a new server certificate", 
   await local.close();
   writeFileSync(join(data, "state.json"), '{"format":99}');
   await assert.rejects(startPlatform({ fixtures: FIXTURES, data }), /state\.json is not a state file/);
+});
+
+test("what the cloud API says is done is on disk when it says so", async (t) => {
+  const data = mkdtempSync(join(tmpdir(), "platform-"));
+  t.after(() => rmSync(data, { recursive: true, force: true }));
+  const platform = await platformFor(t, { data });
+  const state = () => readFileSync(join(data, "state.json"), "utf8");
+  const firmware = await createPackage(platform, FILE);
+  assert.ok(state().includes(`"${firmware}"`));
+  const job = await createJob(platform, firmware);
+  assert.ok(state().includes(`"${job}"`));
+  // The state can no longer be replaced: nothing may be promised.
+  mkdirSync(join(data, "state.json.new"));
+  const renamed = createPackage(platform, FILE, { DestVersion: "3.0.0" });
+  assert.equal(await codeOf(renamed), "iot.system.SystemException");
 });
