@@ -5,7 +5,7 @@
 // ESP32, every PC) shows that in its timing.
 
 import { AES_BLOCK, Aes, KEYS } from "./aes_context";
-import { T, TABLE, TI, substitute, substituteBack } from "./aes_schedule";
+import { INVERSE, S, T, TABLE, TI } from "./aes_schedule";
 
 /** Columns of one round; the arguments are the words that hold the column's four bytes after ShiftRows. */
 @final
@@ -21,7 +21,13 @@ class Column {
   }
 
   @inline static last(a: u32, b: u32, c: u32, d: u32, key: u32): u32 {
-    return substitute((a & 0xff) | (b & 0xff00) | (c & 0xff0000) | (d & 0xff000000)) ^ key;
+    return (
+      (load<u8>((a & 0xff) << 2, T + S) |
+        (load<u8>((b >> 6) & 0x3fc, T + S) << 8) |
+        (load<u8>((c >> 14) & 0x3fc, T + S) << 16) |
+        (load<u8>((d >> 22) & 0x3fc, T + S) << 24)) ^
+      key
+    );
   }
 
   @inline static mixedBack(a: u32, b: u32, c: u32, d: u32, key: u32): u32 {
@@ -34,7 +40,13 @@ class Column {
   }
 
   @inline static lastBack(a: u32, b: u32, c: u32, d: u32, key: u32): u32 {
-    return substituteBack((a & 0xff) | (b & 0xff00) | (c & 0xff0000) | (d & 0xff000000)) ^ key;
+    return (
+      (load<u8>(a & 0xff, INVERSE) |
+        (load<u8>((b >> 8) & 0xff, INVERSE) << 8) |
+        (load<u8>((c >> 16) & 0xff, INVERSE) << 16) |
+        (load<u8>(d >> 24, INVERSE) << 24)) ^
+      key
+    );
   }
 }
 

@@ -8,7 +8,7 @@ import { HOST, SMALL } from "./grade";
 /** Bytes between two entries of T. */
 const STEP: u32 = SMALL ? 1 : 4;
 /** Where S(x) stands in an entry of T. */
-const S: usize = SMALL ? 0 : 1;
+export const S: usize = SMALL ? 0 : 1;
 
 /** Bytes in a table of words. */
 export const TABLE: usize = 1024;
@@ -20,7 +20,7 @@ export const T = memory.data(SMALL ? 256 : HOST ? 4096 : 1024, 16);
 /** By byte S(x): the column InvMixColumns(x, 0, 0, 0), and as above. The small grade has none. */
 export const TI: usize = SMALL ? 0 : memory.data(HOST ? 4096 : 1024, 16);
 /** By byte S(x): x. */
-const INVERSE = memory.data(256);
+export const INVERSE = memory.data(256);
 
 /** The four bytes of the word, each times x in GF(2^8). FIPS 197 §4.2.1. */
 export function times(word: u32): u32 {

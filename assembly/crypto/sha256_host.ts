@@ -25,9 +25,9 @@ class Step {
     return h + w + Word.choose(e, f, g) + (rotr<u32>(e, 6) ^ rotr<u32>(e, 11) ^ rotr<u32>(e, 25));
   }
 
-  /** T1 + T2. The two parts of the majority have no bit in common, so they may be added. */
+  /** T1 + T2. Of the majority, a ^ b is the next round's b ^ c, and the engine computes it once. */
   @inline static second(a: u32, b: u32, c: u32, t: u32): u32 {
-    return t + ((b & c) + (a & (b ^ c))) + (rotr<u32>(a, 2) ^ rotr<u32>(a, 13) ^ rotr<u32>(a, 22));
+    return t + (b ^ ((a ^ b) & (b ^ c))) + (rotr<u32>(a, 2) ^ rotr<u32>(a, 13) ^ rotr<u32>(a, 22));
   }
 
   /** sigma 1 of two words, each filling one half of `pairs` twice over. The results stand in the low 32 bits of the halves. */
