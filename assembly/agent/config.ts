@@ -13,12 +13,12 @@ import { Digest } from "../crypto/hmac";
 import { eventBegin, eventEnd, eventsRoom } from "../protocol/events";
 import { Member, is, memberOf, flashMemberOf, textOf, textMax, expected, plain } from "./config_members";
 import { flashNumber, flashFits } from "./config_flash";
-
-const SCRATCH: u32 = 24;
+import { CONFIG_SCRATCH } from "./config_state";
 
 /** Tell about a key: that it is unknown (code Ok), or what it takes. */
 function complain(code: i32, name: usize, length: u32, text: usize): void {
-  if (!eventsRoom(EVENTS)) return;
+  // unknown keys leave room for the one refusal that ends it all
+  if (code == Code.Ok && !eventsRoom(EVENTS)) return;
   const w = eventBegin(EVENTS, S('{"event":"fault","code":'));
   putText(w, code == Code.Ok ? S("0") : S("-3"));
   putText(w, S(',"detail":0,"desc":"configuration: '));
@@ -90,7 +90,7 @@ function key(r: JsonReader): void {
   if (CONFIG.member == Member.None) return complain(Code.Ok, name, length, S("is not a known key"));
   const text = textOf(CONFIG.member);
   r.out = text != 0 ? text + 1 : CONFIG_BUFFER;
-  r.cap = text != 0 ? textMax(CONFIG.member) : SCRATCH;
+  r.cap = text != 0 ? textMax(CONFIG.member) : CONFIG_SCRATCH;
 }
 
 function value(r: JsonReader, token: JsonToken): void {
@@ -112,7 +112,7 @@ function value(r: JsonReader, token: JsonToken): void {
   if (r.depth == base) CONFIG.member = Member.None;
   // the next element of a list needs a sink again
   r.out = CONFIG_BUFFER;
-  r.cap = SCRATCH;
+  r.cap = CONFIG_SCRATCH;
 }
 
 function refuse(member: Member, name: usize): void {

@@ -2,7 +2,7 @@
 //
 // Tables are computed when the first key is set: that takes a tenth of the code that they would take as data.
 
-import { AES_BLOCK, Aes, Direction, KEYS } from "./aes_context";
+import { AES_BLOCK, Aes, KEYS } from "./aes_context";
 import { HOST, SMALL } from "./grade";
 
 /** Bytes between two entries of T. */

@@ -1,7 +1,7 @@
 // SHA-256 in the fewest bytes: one round a turn over a schedule in memory.
 
 import { fill } from "../bytes/text";
-import { BLOCK, STATE_AT, Word, swapWords } from "./block";
+import { BLOCK, Word, swapWords } from "./block";
 import { SMALL } from "./grade";
 import { K, Sha256 } from "./sha256_context";
 

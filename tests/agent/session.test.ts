@@ -397,3 +397,11 @@ test("Connect right after Disconnect is no fault", async () => {
   assert.equal(rig.named("device.disconnected")[0]!.code, Code.Ok);
   assert.equal(rig.named("device.connected").length, 2);
 });
+
+test("a refused member is named however many unknown keys stand before it", async () => {
+  const unknown = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`unknownKeyNumber${i}`, i]));
+  await assert.rejects(
+    Rig.create({ configuration: { ...unknown, keepAlive: 1 } }),
+    /keepAlive takes a number of seconds/,
+  );
+});

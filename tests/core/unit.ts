@@ -1,6 +1,6 @@
 // The core's internals for tests on Node, one section a layer. Never shipped. Addresses are byte offsets into `memory`.
 
-import { Digest, DigestContext, Hmac } from "../../assembly/crypto/hmac";
+import { DigestContext, Hmac } from "../../assembly/crypto/hmac";
 import * as hmac from "../../assembly/crypto/hmac";
 
 // ---- scratch
