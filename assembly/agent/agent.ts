@@ -2,7 +2,7 @@
  * The agent behind the exports: owns the sessions, routes what comes in over the channels, and answers `poll`. Each call
  * does a bounded piece of work; while the event queue has no room for a full piece, nothing goes on that could emit one.
  */
-import { ABI_VERSION, Boot, Channel, Code, Done, ENTROPY, Event, FlashOp, IN_WINDOW, Want } from "../abi";
+import { ABI_VERSION, Boot, Channel, Code, Done, ENTROPY, Event, FlashOp, Want } from "../abi";
 import {
   AGENT,
   ALINK,
@@ -18,6 +18,7 @@ import {
   SESSION,
   UPDATE,
 } from "../arena";
+import { IN_WINDOW } from "../profile";
 import { pendingTimeout } from "../protocol/alink";
 import { randomSeed } from "../protocol/backoff";
 import { eventsKind, eventsLen, eventsMore, eventsPtr, eventsTake } from "../protocol/events";

@@ -2,7 +2,6 @@
  * Which structure or buffer each pointer between structures stands for. There is one of each in the module, so this is
  * known while it is compiled: assembly/transform/wiring.mjs turns every line into a constant, and `wire` into nothing.
  */
-import { MQTT_TX } from "../abi";
 import {
   ALINK,
   CARRY,
@@ -64,6 +63,7 @@ import {
   VERSION,
   WINDOW,
 } from "../arena";
+import { MQTT_TX } from "../profile";
 
 export function wire(): void {
   EVENTS.buffer = EVENT_BUFFER;

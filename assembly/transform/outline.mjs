@@ -9,10 +9,14 @@ import { leb, Op, walk } from "./wasm_tree.mjs";
 /** Longest pattern, bytes, and most statements in it. */
 const LONGEST = 300;
 const STATEMENTS = 8;
+/** Most operands of which every pair is tried as parameters. */
+const PAIRS = 7;
 /** Most parameters of a new function. */
 const PARAMETERS = 6;
 /** Bytes of a new function beside its instructions: type index, size, locals, end. */
 const OVERHEAD = 4;
+/** Calls of a function from which on its number is one of the first 128. */
+const OFTEN = 5;
 /** Bytes saved that a new function must be worth. */
 const WORTH = 2;
 
@@ -29,7 +33,8 @@ function size(node) {
   if (node.size === undefined) {
     const own = node.op === Op.Call ? 2 : node.op === Op.Seq ? 0 : node.body ? 3 : node.bytes.length;
     const sum = (list) => list.reduce((total, one) => total + size(one), 0);
-    node.size = own + sum(node.kids) + (node.body ? sum(node.body) : 0) + (node.otherwise ? 1 + sum(node.otherwise) : 0);
+    node.size =
+      own + sum(node.kids) + (node.body ? sum(node.body) : 0) + (node.otherwise ? 1 + sum(node.otherwise) : 0);
   }
   return node.size;
 }
@@ -205,6 +210,8 @@ function* choices(node) {
   };
   look(node, 0);
   for (const one of inner) yield new Set([one]);
+  if (inner.length <= PAIRS)
+    for (const [i, one] of inner.entries()) for (const other of inner.slice(i + 1)) yield new Set([one, other]);
   if (node.kids.length > 1) yield new Set(node.kids.filter((kid) => kid.op !== Op.LocalGet));
   if (consts.size > 1) yield consts;
   const long = new Set([...consts].filter((one) => one.bytes.length > 2));
@@ -237,7 +244,7 @@ function* places(fn) {
   });
   for (const node of nodes) {
     const bytes = size(node);
-    if (bytes < 5 || bytes > LONGEST || node.op === Op.Seq) continue;
+    if (bytes < 4 || bytes > LONGEST || node.op === Op.Seq) continue;
     for (const holes of choices(node)) yield { nodes: [node], holes };
   }
   for (const list of lists)
@@ -248,7 +255,10 @@ function* places(fn) {
         if (bytes > LONGEST) break;
         const row = list.slice(from, to);
         if (row.slice(0, -1).some((node) => node.type !== "")) break;
-        for (const holes of rowChoices(row)) yield { nodes: row, holes, list };
+        // what is returned is left behind by the new function, and returned by who calls it
+        const last = row.at(-1);
+        if (last.op === Op.Return && last.kids.length > 0) row.splice(-1, 1, last.kids[0]);
+        for (const holes of rowChoices(row)) yield { nodes: row, holes, list, last };
       }
     }
 }
@@ -263,11 +273,12 @@ function patterns(functions) {
       node.effects = undefined;
       if (hasLocal(node)) fn.uses.set(node.local, (fn.uses.get(node.local) ?? 0) + 1);
     });
-    for (const { nodes, holes, list } of places(fn)) {
+    for (const { nodes, holes, list, last } of places(fn)) {
       const place = new Place(fn, nodes, holes);
-      if (!place.take() || place.gain() < 1) continue;
+      if (!place.take() || place.gain() < 2) continue;
       const key = `${place.result}:${place.args.map((arg) => arg.type)}:${place.key}`;
       place.list = list;
+      place.last = last;
       if (!found.has(key)) found.set(key, []);
       found.get(key).push(place);
     }
@@ -281,7 +292,9 @@ function worth(all) {
   const body = first.nodes.reduce((sum, node) => sum + size(node), 0);
   const args = first.args.reduce((sum, arg) => sum + size(arg), 0);
   const length = body - args + 2 * first.args.length + (first.own.size > 0 ? 2 : 0);
-  return all.reduce((sum, place) => sum + place.gain(), 0) - length - OVERHEAD;
+  // the numbers of functions that are called often take one byte
+  const short = all.length >= OFTEN ? all.length : 0;
+  return all.reduce((sum, place) => sum + place.gain(), 0) + short - length - OVERHEAD;
 }
 
 /** @returns the places that lie apart from each other and from everything in `touched`, and the nodes in them */
@@ -306,7 +319,11 @@ function replace(place, target, touched) {
   const call = { op: Op.Call, bytes: [], kids: place.args.map(fresh), type: place.result, target };
   touched.add(call);
   if (place.nodes.length > 1) {
-    place.list.splice(place.list.indexOf(place.nodes[0]), place.nodes.length, call);
+    const { list, last, nodes } = place;
+    const left = last.op === Op.Return ? { ...fresh(last), kids: last.kids.length > 0 ? [call] : [] } : call;
+    list.splice(list.indexOf(nodes[0]), nodes.length, left);
+    touched.add(left);
+    touched.add(last);
     return;
   }
   const [node] = place.nodes;

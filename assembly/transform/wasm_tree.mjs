@@ -117,7 +117,8 @@ class Body {
       if (i + 1 < n) {
         let from = list.length;
         while (from > 0 && list[from - 1].type === "") from--;
-        if (from < list.length) kid = { op: Op.Seq, bytes: [], kids: [], body: [...list.splice(from), kid], type: kid.type };
+        if (from < list.length)
+          kid = { op: Op.Seq, bytes: [], kids: [], body: [...list.splice(from), kid], type: kid.type };
       }
       kids.unshift(kid);
     }

@@ -76,7 +76,10 @@ export default class Wiring extends Transform {
     const field = declaration.members[at];
     if (field.kind !== asc.NodeKind.FieldDeclaration) return `${textOf(left)} is bound already`;
     const names = [...new Set(textOf(right).match(/\b[A-Z][A-Z0-9_]*\b/g) ?? [])].filter((name) => imports.has(name));
-    const value = names.reduce((text, name) => text.replaceAll(new RegExp(`\\b${name}\\b`, "g"), `wired_${name}`), textOf(right));
+    const value = names.reduce(
+      (text, name) => text.replaceAll(new RegExp(`\\b${name}\\b`, "g"), `wired_${name}`),
+      textOf(right),
+    );
     const getter = `class C { @inline get ${member}(): ${textOf(field.type)} { return ${value}; } }`;
     declaration.members[at] = parse(getter, source.normalizedPath)[0].members[0];
     for (const name of names) {
