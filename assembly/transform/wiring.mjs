@@ -88,7 +88,8 @@ export default class Wiring extends Transform {
       const known = source.statements.some(
         (one) => one.kind === asc.NodeKind.Import && one.declarations?.some((d) => d.name.text === `wired_${name}`),
       );
-      if (!known) source.statements.unshift(...parse(line, source.normalizedPath));
+      // last: the constants of the file must be known before those of the arena, which are made of them
+      if (!known) source.statements.push(...parse(line, source.normalizedPath));
     }
     return undefined;
   }
