@@ -45,10 +45,9 @@ export function exportsOf(functions: object): Export[] {
     .map(([name, call]) => ({ name, parameters: (call as () => unknown).length }));
 }
 
-/** The bytes of a window, as far as they are inside the module's memory. */
+/** The bytes of a window; none when they are not all in the module's state, which may be all the memory there is. */
 export function windowOf(module: AgentExports, address: number, length: number): Uint8Array {
-  const size = module.memory.buffer.byteLength;
-  const inside = address >= 0 && length > 0 && address + length <= size;
+  const inside = address >= 0 && length > 0 && address + length <= module.__heap_base.value;
   return new Uint8Array(module.memory.buffer, inside ? address : 0, inside ? length : 0);
 }
 
