@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { loadModule } from "../node/module.js";
 import { fileFault } from "../platform/local_files.js";
-import { Kind } from "../record/format.js";
+import { Flag, Kind } from "../record/format.js";
 import { RecordError, RecordReader } from "../record/reader.js";
-import { type Follower, keepsSecrets, Replay, type Replayed } from "../record/replay.js";
+import { type Follower, Replay, type Replayed } from "../record/replay.js";
 import { Output } from "./output.js";
 import { ReplayedFlash } from "./replayed_flash.js";
 
@@ -82,14 +82,16 @@ function inFile<T>(file: string, run: () => T): T {
 }
 
 function tellHeader(output: Output, reader: RecordReader): void {
-  const { kind, abiVersion, stateBytes, module } = reader.header;
+  const { kind, flags, abiVersion, stateBytes, module } = reader.header;
   const what = kind === Kind.Record ? "record" : "capsule";
   const sha256 = Buffer.from(module).toString("hex");
-  const secretsKept = keepsSecrets(reader);
-  const secrets = secretsKept ? "credentials as they were" : "stand-ins for credentials";
+  const secretsKept = (flags & Flag.SecretsKept) !== 0;
+  const derived = (flags & Flag.Derived) !== 0;
+  const left = derived ? ", but what was made of them may be left: keep it confidential" : "";
+  const secrets = secretsKept ? "credentials as they were: keep it confidential" : `stand-ins for credentials${left}`;
   const named = /^0*$/.test(sha256) ? "a module that it does not name" : `module ${sha256}`;
   const text = `${what} of ${named}, ABI version ${abiVersion}, ${stateBytes} bytes of state, ${secrets}`;
-  output.event("replay", { kind: what, module: sha256, abiVersion, stateBytes, secretsKept }, text);
+  output.event("replay", { kind: what, module: sha256, abiVersion, stateBytes, secretsKept, derived }, text);
 }
 
 function seconds(ms: number): string {

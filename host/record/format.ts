@@ -16,6 +16,8 @@ export const Flag = {
   SecretsKept: 1,
   /** The snapshot was taken after the trap: the call that trapped is made again on what it left. */
   AfterTrap: 2,
+  /** Stand-ins were put into the memory of an instance that had the credentials: what it made of them may be left. */
+  Derived: 4,
 } as const;
 
 /** First byte of a frame; calls are `Call` with `CallFlag` bits. */

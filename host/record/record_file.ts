@@ -6,7 +6,7 @@ import type { Head, Sink } from "./recorder.js";
 
 /** Frames that wait to be written, bytes. */
 const BLOCK = 8192;
-/** Frames that a capsule keeps behind its snapshot before it takes another one, bytes. */
+/** Of a capsule: some thousand calls. */
 const KEPT = 65_536;
 /** A state whose SHA-256 is not told. */
 const UNKNOWN = new Uint8Array(32);
@@ -81,7 +81,11 @@ export class CapsuleFile implements Sink {
   #bytes = 0;
   #calls = 0;
 
-  constructor(readonly path: string) {}
+  /** @param kept frames behind a snapshot before there is another one, bytes */
+  constructor(
+    readonly path: string,
+    readonly kept: number = KEPT,
+  ) {}
 
   begin(head: Head): void {
     this.#header = { kind: Kind.Capsule, ...head };
@@ -89,7 +93,7 @@ export class CapsuleFile implements Sink {
   }
 
   before(state: () => Uint8Array): void {
-    if (this.#snapshot !== undefined && this.#bytes < KEPT) return;
+    if (this.#snapshot !== undefined && this.#bytes < this.kept) return;
     this.#snapshot = state();
     this.#frames = [];
     this.#bytes = 0;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { type AgentExports, FlashOp, Piece } from "../abi.js";
 import { exportsOf, type Functions, windowOf } from "./calls.js";
-import { type Call, crc32, type Export, Flag, type Layout } from "./format.js";
+import { type Call, crc32, type Export, type Layout } from "./format.js";
 import { RecordError, type RecordReader } from "./reader.js";
 
 /** What differed first. */
@@ -241,9 +241,4 @@ function inWords(name: string, { args, payload, result, trap }: Call): string {
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
-}
-
-/** Whether credentials stand in the file as they were. */
-export function keepsSecrets(reader: RecordReader): boolean {
-  return (reader.header.flags & Flag.SecretsKept) !== 0;
 }
