@@ -9,6 +9,7 @@ import * as bench from "./bench.js";
 import { oneLine, reportFailure } from "./output.js";
 import * as platform from "./platform.js";
 import * as publish from "./publish.js";
+import * as replay from "./replay.js";
 import * as run from "./run.js";
 import * as start from "./start.js";
 
@@ -29,7 +30,7 @@ function createProgram(): Command {
       outputError: (text, write) =>
         write(`alink-agent: ${oneLine(text.replace(/^error: /, ""))} (--help shows the usage)\n`),
     });
-  for (const command of [run, start, platform, publish, bench]) command.register(program);
+  for (const command of [run, start, platform, publish, replay, bench]) command.register(program);
   return program;
 }
 
