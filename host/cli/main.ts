@@ -10,6 +10,7 @@ import { oneLine, reportFailure } from "./output.js";
 import * as platform from "./platform.js";
 import * as publish from "./publish.js";
 import * as run from "./run.js";
+import * as size from "./size.js";
 import * as start from "./start.js";
 
 function version(): string {
@@ -29,7 +30,7 @@ function createProgram(): Command {
       outputError: (text, write) =>
         write(`alink-agent: ${oneLine(text.replace(/^error: /, ""))} (--help shows the usage)\n`),
     });
-  for (const command of [run, start, platform, publish, bench]) command.register(program);
+  for (const command of [run, start, platform, publish, bench, size]) command.register(program);
   return program;
 }
 
