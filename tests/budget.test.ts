@@ -7,8 +7,8 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
-import asc from "assemblyscript/asc";
+import { readArena } from "../host/size/arena.js";
+import { readTarget } from "../host/size/compiler.js";
 import { root, wasm } from "./paths.js";
 
 interface Figures {
@@ -89,77 +89,11 @@ test("docs/size.md says what tests/budget.json says", () => {
   );
 });
 
-interface Buffer {
-  name: string;
-  /** Size as the source has it: an expression of constants. */
-  expression: string;
-  group: string;
-  purpose: string;
-}
-
-const arena = readFileSync(join(root, "assembly", "arena.ts"), "utf8");
-
-/** The declarations of the arena, in order, with the comments above them. */
-function buffers(): Buffer[] {
-  const found: Buffer[] = [];
-  let group = "";
-  let purpose = "";
-  const declarations = arena.slice(arena.lastIndexOf("\nimport ")).replace(/^.*\n/, "");
-  for (const [, line, doc, name, type, size] of declarations.matchAll(
-    /^\/\/ (.+)$|^\/\*\*\s*([\s\S]*?)\s*\*\/$|^export const (\w+)(?:: usize)? = (?:changetype<(\w+)>\()?memory\.data\((.+?)\)\)?;$/gm,
-  )) {
-    if (line !== undefined) [group, purpose] = [line, ""];
-    else if (doc !== undefined) purpose = doc.replace(/\s*\n\s*\*\s*/g, " ");
-    else {
-      const structure = type === undefined ? "" : `structure ${type}`;
-      found.push({ name: name!, expression: size!, group, purpose: [structure, purpose].filter(Boolean).join(": ") });
-      purpose = "";
-    }
-  }
-  return found;
-}
-
-/** What the compiler makes of the sizes in a profile: a module that has nothing but them. */
-async function sizesOf(all: Buffer[], use: string[]): Promise<number[]> {
-  const imports = arena.match(/^import [\s\S]*?;$/gm)!.join("\n");
-  const exports = all.map(({ expression }, i) => `export function size${i}(): i32 { return <i32>(${expression}); }`);
-  // wiring.ts takes pointers out of the structures
-  const probe = `import "./arena";\n${imports}\nimport "./agent/wiring";\n${exports.join("\n")}\n`;
-  const transforms = await Promise.all(
-    ["literals", "wiring"].map(
-      async (name) =>
-        (await import(pathToFileURL(join(root, `assembly/transform/${name}.mjs`)).href)).default as unknown,
-    ),
-  );
-  let module: Uint8Array<ArrayBuffer> = new Uint8Array();
-  const stderr = asc.createMemoryStream();
-  const flags = "--runtime stub --disable bulk-memory --use abort= --noColors -o sizes.wasm".split(" ");
-  for (const one of use) flags.push("--use", one);
-  const { error } = await asc.main(["assembly/sizes.generated.ts", ...flags], {
-    readFile: (file: string) => {
-      if (file === "assembly/sizes.generated.ts") return probe;
-      if (!file.startsWith("assembly/")) return null;
-      try {
-        return readFileSync(join(root, file), "utf8");
-      } catch {
-        return null;
-      }
-    },
-    writeFile: (file: string, contents: string | Uint8Array) => {
-      if (file === "sizes.wasm" && contents instanceof Uint8Array) module = Uint8Array.from(contents);
-    },
-    listFiles: () => [],
-    stderr,
-    transforms,
-  } as Parameters<typeof asc.main>[1]);
-  assert.equal(error, null, stderr.toString());
-  const { instance } = await WebAssembly.instantiate(module);
-  return all.map((_, i) => (instance.exports[`size${i}`] as () => number)());
-}
-
 async function table(): Promise<string> {
-  const all = buffers();
-  const [full, lite] = [await sizesOf(all, []), await sizesOf(all, ["PROFILE_LITE=1"])];
+  const read = (name: string) => readArena(root, "assembly/arena.ts", readTarget(root, name)!, "./agent/wiring");
+  const [all, liteBuffers] = [await read("agent"), await read("agent-lite")];
+  const full = all.map(({ bytes }) => bytes);
+  const lite = all.map(({ name }) => liteBuffers.find((buffer) => buffer.name === name)?.bytes ?? 0);
   const sum = (list: number[]) => list.reduce((a, b) => a + b, 0);
   const lines = [
     "# RAM of agent.wasm and agent-lite.wasm",
@@ -185,12 +119,6 @@ async function table(): Promise<string> {
 }
 
 test("docs/ram.md is what the arena says", async () => {
-  const declared = arena.match(/memory\.data\(/g)!.length;
-  assert.equal(
-    buffers().length,
-    declared,
-    "memory in assembly/arena.ts that is not declared as `export const NAME = memory.data(SIZE)`",
-  );
   const expected = await table();
   const file = join(root, "docs", "ram.md");
   if (process.env.RAM_TABLE === "write") writeFileSync(file, expected);

@@ -31,13 +31,17 @@ function rewrite(bytes, names, passes) {
   }
 }
 
-/** @param {Uint8Array} bytes a module with names @returns {Uint8Array} a smaller one without */
-export function shrink(bytes) {
+/**
+ * @param {Uint8Array} bytes a module with names
+ * @param {boolean} names whether they stay; the code is the same
+ * @returns {Uint8Array} a smaller one
+ */
+export function shrink(bytes, names = false) {
   const module = read(rewrite(bytes, true, []));
   if (module.functions.some((fn) => fn.name === ""))
     throw new Error('the module has no names: compile it with "debug": true');
   outline(module, (name) => HOT.test(name));
-  return rewrite(write(module), false, TIDY);
+  return rewrite(write(module), names, TIDY);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)

@@ -308,7 +308,20 @@ export function write(module) {
       out.push(id, ...leb(content.length));
       for (const byte of content) out.push(byte);
     }
+  const content = nameSection(functions);
+  out.push(0, ...leb(content.length));
+  for (const byte of content) out.push(byte);
   return Uint8Array.from(out);
+}
+
+/** The custom section "name", with the names of the functions. */
+function nameSection(functions) {
+  const entries = [...leb(functions.length)];
+  functions.forEach(({ name }, i) => {
+    const utf8 = Buffer.from(name);
+    entries.push(...leb(i), ...leb(utf8.length), ...utf8);
+  });
+  return [4, ...Buffer.from("name"), 1, ...leb(entries.length), ...entries];
 }
 
 const counted = (items) => [...leb(items.length), ...items.flat()];
