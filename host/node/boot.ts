@@ -209,8 +209,9 @@ function isCopy(record: BootRecord, newest: BootRecord): boolean {
 function attempt(read: () => Uint8Array): Uint8Array | undefined {
   try {
     return read();
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof FlashError) return undefined;
+    throw error;
   }
 }
 
@@ -228,6 +229,7 @@ export function encodeRecord(record: BootRecord): Uint8Array {
 
 /** @returns the record, or undefined when the bytes are torn, erased or of another format */
 export function decodeRecord(bytes: Uint8Array): BootRecord | undefined {
+  if (bytes[0] !== (MAGIC & 0xff)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, RECORD_BYTES);
   if (view.getUint32(0, true) !== MAGIC || bytes[4] !== VERSION) return undefined;
   if (view.getUint32(CRC_OFFSET, true) !== crc32(bytes.subarray(0, CRC_OFFSET))) return undefined;
