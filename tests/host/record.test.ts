@@ -5,6 +5,7 @@ import { readFileSync, statSync } from "node:fs";
 import { test } from "node:test";
 import binaryen from "binaryen";
 import { Channel, Post } from "../../host/abi.js";
+import { Device } from "../../host/node/device.js";
 import { inputOf, lengthOf } from "../../host/record/calls.js";
 import { blocks, type Call, FrameWriter, fileHead } from "../../host/record/format.js";
 import { type Item, RecordError, RecordReader } from "../../host/record/reader.js";
@@ -147,6 +148,25 @@ test("a record that is cut anywhere is made again up to there, and says that it 
   assert.ok(refused < 2000);
 });
 
+test("a record made up by somebody, with right checksums, is told from a good one or refused, whatever it says", async () => {
+  const reader = await shortRecord().then((bytes) => new RecordReader(bytes));
+  const stream = Buffer.from(write(reader, reader.frames()).subarray(fileHead().length + 4)).subarray(0, -4);
+  let [refused, different] = [0, 0];
+  for (let at = 0; at < stream.length; at++)
+    for (const mask of [1 << (at % 8), 0xff]) {
+      const changed = Uint8Array.from(stream);
+      changed[at]! ^= mask;
+      try {
+        const { mismatch } = replay(Buffer.concat([fileHead(), blocks(changed)]));
+        if (mismatch !== undefined) different++;
+      } catch (error) {
+        assert.ok(error instanceof RecordError, `byte ${at} ^ ${mask}: ${(error as Error).stack}`);
+        refused++;
+      }
+    }
+  assert.ok(refused > 500 && different > 500, `${refused} refused, ${different} different`);
+});
+
 test("bytes behind the end are noticed", async () => {
   const bytes = await shortRecord();
   const more = Buffer.concat([bytes, blocks(Uint8Array.of(0))]);
@@ -200,6 +220,13 @@ test("every window of the contract is known to the recorder", () => {
   assert.deepEqual(addresses.filter((name) => !read.includes(name)).sort(), ["entropyPtr", "inPtr", "rxPtr"]);
   assert.equal(inputOf(exports, "entropyDone", [])!.address, "entropyPtr");
   assert.equal(inputOf(exports, "configure", [10])!.address, "inPtr");
+});
+
+test("a record needs the module's bytes, which it is named by", async () => {
+  const flash = newFile();
+  const device = new Device({ configuration: { deviceName: "d" }, flash, module, record: { file: newFile() } });
+  await assert.rejects(device.start(), /names its module by SHA-256: give the module's bytes/);
+  await assert.rejects(device.start(), /names its module/, "the flash is free again");
 });
 
 test("a disk that is full ends the recording, not the device", async () => {

@@ -1,6 +1,7 @@
 // The C host's capsules open in `alink-agent replay`, and what stopped the module on WAMR stops it again on V8.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,10 +11,12 @@ import type { Platform } from "../../host/platform/index.js";
 import { command, DEVICE_NAME, FLASH, PRODUCT_KEY, recordingPlatform, SECRET } from "../host/recorded_job.js";
 import { findSecrets } from "../host/secrets.js";
 import { TRAPPING_POST, trappingModule } from "../host/trapping_module.js";
+import { root } from "../paths.js";
 import { CHost, sanitizedHost } from "./c_host.js";
 
 const folder = mkdtempSync(join(tmpdir(), "alink-capsule-"));
 const program = sanitizedHost(join(folder, "alink-wamr"));
+const replayProgram = join(root, "tests", "runtimes", "target", "release", "replay");
 const ends: (() => unknown)[] = [];
 let platform: Platform;
 
@@ -77,6 +80,15 @@ describe("capsules of the C host", () => {
     assert.deepEqual([equal, complete, text], [true, true, "unreachable"]);
     assert.ok((calls as number) > 50);
     assert.deepEqual(findSecrets(readFileSync(made.capsule), [SECRET]), []);
+  });
+
+  it("the trap comes again on wamr, wasm3 and wasmi", async () => {
+    const { module, capsule } = await trap("everywhere", true);
+    for (const runtime of ["wamr", "wasm3", "wasmi"]) {
+      const { status, stderr } = spawnSync(replayProgram, [runtime, module, capsule]);
+      assert.equal(status, 0, stderr.toString());
+      assert.match(stderr.toString(), /^\d+ calls, the last one trapped: .*unreachable/);
+    }
   });
 
   it("names its module", async () => {
