@@ -85,6 +85,8 @@ test("a snapshot has neither the secret nor a signature made of it", async () =>
     recorded.rig.settle();
     recorded.recorder.stopped("on request");
     made.push(readFileSync(recorded.capsule));
+    const { complete, mismatch, trap } = replay(made.at(-1)!);
+    assert.deepEqual([complete, mismatch, trap], [true, undefined, undefined]);
     const [password] = passwords(Buffer.concat(sent));
     assert.ok(password !== undefined);
     assert.equal(memory(made.at(-1)!).includes(password), keepSecrets);
