@@ -214,6 +214,19 @@ describe("traps", () => {
     assert.deepEqual(findSecrets(capsule, [SECRET]), []);
   });
 
+  it("nor is one that the configuration spells with escapes", async () => {
+    const escaped = join(folder, "escaped.json");
+    writeFileSync(escaped, '{"productKey":"p","deviceName":"stand-in","deviceSecret":"q\\"W\\\\e\\/r\\u0054-tail"}');
+    const configure = '(func (export "configure") (param i32) (result i32) (unreachable))';
+    const module = standIn("escaped", { functions: { configure } });
+    await new CHost(program, [escaped, "--module", module, "--capsule", capsuleOf("escaped")]).ended();
+    const capsule = readFileSync(capsuleOf("escaped"));
+    const call = [...new RecordReader(capsule).frames()].flatMap((item) => (item.frame === "call" ? [item.call] : []));
+    const document = JSON.parse(Buffer.from(call.at(-1)!.payload!.bytes).toString()) as { deviceSecret: string };
+    assert.match(document.deviceSecret, /^[x\\]{13}$/);
+    for (const part of ["-tail", "q\\", "0054"]) assert.ok(!capsule.includes(part), part);
+  });
+
   it("a state too large for the room: what the trap left, and the last calls to tell of", async () => {
     const configure = '(func (export "configure") (param i32) (result i32) (unreachable))';
     await run("large", { functions: { configure }, heapBase: 260_000, pages: 4 });
