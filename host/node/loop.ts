@@ -103,8 +103,9 @@ export class Loop {
 
   #turn(): void {
     const agent = this.#agent;
-    if (agent === undefined || this.#inTurn) return;
+    if (this.#inTurn) return;
     this.#stopTimers();
+    if (agent === undefined) return;
     this.#inTurn = true;
     let busy = false;
     try {

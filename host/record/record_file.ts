@@ -1,6 +1,6 @@
 /** The files that a recorder writes: a record as it grows, a capsule when the module traps. For the owner's eyes. */
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { blocks, FrameWriter, fileHead, type Header, Kind } from "./format.js";
 import type { Head, Sink } from "./recorder.js";
 
@@ -15,6 +15,13 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
 }
 
+/** A file that is there may be readable by others, so it is made anew; what is no file is left alone. */
+function removeFile(path: string): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat !== undefined && !stat.isFile()) throw new Error("it is there and is not a regular file");
+  rmSync(path, { force: true });
+}
+
 /** Keeps every frame; what was not written yet is at most a block, and nothing after `flush`. */
 export class RecordFile implements Sink {
   readonly #fd: number;
@@ -25,8 +32,7 @@ export class RecordFile implements Sink {
   /** @param path made anew, mode 0600 @throws Error, one line */
   constructor(readonly path: string) {
     try {
-      // A file that is there may be readable by others.
-      rmSync(path, { force: true });
+      removeFile(path);
       this.#fd = openSync(path, "wx", 0o600);
       writeAll(this.#fd, fileHead());
     } catch (error) {
@@ -116,7 +122,7 @@ export class CapsuleFile implements Sink {
     for (const frame of this.#frames) stream.bytes(frame);
     stream.end(this.#calls, UNKNOWN);
     const partial = `${this.path}.new`;
-    rmSync(partial, { force: true });
+    removeFile(partial);
     const fd = openSync(partial, "wx", 0o600);
     try {
       writeAll(fd, fileHead());

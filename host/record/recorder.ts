@@ -7,7 +7,7 @@ import { type AgentExports, Channel, Done, FlashOp } from "../abi.js";
 import { Agent } from "../agent.js";
 import { exportsOf, type Functions, inputOf, lengthOf, windowOf } from "./calls.js";
 import { type Call, crc32, type Export, Flag, FrameWriter, type Layout } from "./format.js";
-import { HttpHead, Known, StandIns } from "./stand_ins.js";
+import { type Begun, HttpHead, Known, StandIns } from "./stand_ins.js";
 
 /** Where frames go: a file that keeps them all, or a capsule that keeps the last ones. */
 export interface Sink {
@@ -56,6 +56,7 @@ interface Pair {
   /** Gets stand-ins; the real one where secrets are kept. */
   told: AgentExports;
   mqtt: StandIns;
+  begun: Begun;
   http: HttpHead;
 }
 
@@ -79,7 +80,7 @@ export class Recorder {
     const { module, keepSecrets } = this.#options;
     const real = new WebAssembly.Instance(module).exports as unknown as AgentExports;
     const told = keepSecrets ? real : (new WebAssembly.Instance(module).exports as unknown as AgentExports);
-    this.#pair = { real, told, mqtt: new StandIns(this.#known.add), http: new HttpHead() };
+    this.#pair = { real, told, mqtt: new StandIns(this.#known.add), begun: new Map(), http: new HttpHead() };
     this.#exports = exportsOf(real);
     this.#begin(layout);
     const wrapped: Record<string, unknown> = { ...real };
@@ -161,8 +162,7 @@ export class Recorder {
   /** What the host put into a window for this call, with stand-ins, which the second instance gets as well. */
   #payload(pair: Pair, name: string, args: number[]): Call["payload"] {
     if (name === "flashDone" && args[0] === Done.Ok && pair.told !== pair.real) this.#compareFlash(pair);
-    if (name === "opened" && args[0] === Channel.Mqtt) pair.mqtt = new StandIns(this.#known.add);
-    if (name === "opened" && args[0] === Channel.Http) pair.http = new HttpHead();
+    if (name === "opened") this.#opened(pair, args[0]!);
     const input = inputOf(pair.real, name, args);
     if (input === undefined) return undefined;
     const at = this.#exports.findIndex((entry) => entry.name === input.address);
@@ -173,6 +173,15 @@ export class Recorder {
       if (given?.bytes.length === bytes.length) given.bytes.set(bytes);
     }
     return { at, bytes };
+  }
+
+  /** What a link brings is a stream of its own. */
+  #opened(pair: Pair, channel: number): void {
+    if (channel === Channel.Http) pair.http = new HttpHead();
+    else if (channel === Channel.Mqtt) {
+      pair.mqtt = new StandIns(this.#known.add);
+      pair.begun = new Map();
+    }
   }
 
   #standIn(pair: Pair, name: string, args: number[], bytes: Uint8Array): void {
@@ -187,7 +196,7 @@ export class Recorder {
         if (at >= offset && at < offset + bytes.length) bytes[at - offset] = this.#differences.get(at)!;
     } else if (name === "received") pair.mqtt.replace(bytes);
     else new StandIns(this.#known.add).replace(bytes);
-    this.#known.replace(bytes);
+    this.#known.replace(bytes, name === "received" ? pair.begun : undefined);
   }
 
   /** What is written to the flash may have been made of credentials: it is read again as each instance wrote it. */

@@ -1,6 +1,6 @@
 /** Makes the calls of a record again, in fresh instances, and compares results and outputs one by one. */
 import { createHash } from "node:crypto";
-import { type AgentExports, FlashOp, Piece } from "../abi.js";
+import { type AgentExports, Done, FlashOp, Piece } from "../abi.js";
 import { exportsOf, type Functions, windowOf } from "./calls.js";
 import { type Call, crc32, type Export, type Layout } from "./format.js";
 import { RecordError, type RecordReader } from "./reader.js";
@@ -38,7 +38,7 @@ export interface Follower {
   /** The boot loader was asked before, or told what runs: `booted`, `bootDone`. */
   booted?(): void;
   boot?(op: number, slot: number, result: number): void;
-  /** A flash operation that succeeded; an erase has no bytes. */
+  /** A flash operation that succeeded; `bytes` of a read and a write. */
   flash?(op: number, offset: number, length: number, bytes: Uint8Array): void;
 }
 
@@ -46,13 +46,15 @@ export interface Follower {
 interface Answers {
   flashOp: number;
   flashOffset: number;
+  flashPtr: number;
   flashLen: number;
-  flash: Uint8Array;
   bootOp: number;
   bootSlot: number;
-  event: Uint8Array;
+  eventPtr: number;
+  eventLen: number;
   eventMore: number;
 }
+const ANSWERS = /^(flash(Op|Offset|Ptr|Len)|boot(Op|Slot)|event(Ptr|Len|More))$/;
 
 export class Replay {
   readonly #reader: RecordReader;
@@ -149,6 +151,7 @@ export class Replay {
     this.#follower.call?.(done.calls, done.ms, inWords(name, call), again);
     if (!again) return;
     this.#write(name, call);
+    const taken = this.#taken(name);
     let result: number;
     try {
       result = this.#function(name)(...call.args);
@@ -159,7 +162,15 @@ export class Replay {
     if (call.trap !== undefined) this.#differs(`${name} gives ${result}, in the record it trapped: ${call.trap}`);
     else if (result !== call.result) this.#differs(`${name} gives ${result}, the record says ${call.result}`);
     else this.#compareOutput(name, call);
-    this.#follow(name, call, result);
+    this.#follow(name, call, result, taken);
+  }
+
+  /** The bytes that the module gives away until this call. */
+  #taken(name: string): Uint8Array {
+    const { eventPtr = 0, eventLen = 0, flashPtr = 0, flashLen = 0 } = this.#answers;
+    if (name === "eventDone") return windowOf(this.#instance!, eventPtr, eventLen).slice();
+    if (name === "flashDone") return windowOf(this.#instance!, flashPtr, flashLen).slice();
+    return new Uint8Array();
   }
 
   #trapped(name: string, call: Call, text: string): void {
@@ -187,10 +198,8 @@ export class Replay {
   #compareOutput(name: string, { output, args, result }: Call): void {
     if (output === undefined) return;
     const bytes = windowOf(this.#instance!, result!, this.#ask(output.length, args));
-    const stem = name.slice(0, -"Ptr".length);
     if (crc32(bytes) !== output.crc)
       this.#differs(`${name} points out ${bytes.length} bytes with another checksum than in the record`);
-    else if (stem === "flash" || stem === "event") this.#answers[stem] = bytes.slice();
   }
 
   #differs(text: string): void {
@@ -198,24 +207,21 @@ export class Replay {
   }
 
   /** What the calls mean to flash, boot loader and application. */
-  #follow(name: string, call: Call, result: number): void {
+  #follow(name: string, call: Call, result: number, taken: Uint8Array): void {
     const answers = this.#answers;
-    if (/^(flash(Op|Offset|Len)|boot(Op|Slot)|eventMore)$/.test(name)) answers[name as "flashOp"] = result;
-    else if (name === "eventDone") this.#event();
+    if (ANSWERS.test(name)) answers[name as keyof Answers] = result;
+    else if (name === "eventDone") this.#event(taken);
     else if (name === "booted") this.#follower.booted?.();
     else if (name === "bootDone") this.#follower.boot?.(answers.bootOp ?? 0, answers.bootSlot ?? 0, call.args[0]!);
-    else if (name === "flashDone" && call.args[0] === 0) this.#flash(call);
+    else if (name === "flashDone" && call.args[0] === Done.Ok) {
+      const { flashOp = FlashOp.None, flashOffset = 0, flashLen = 0 } = answers;
+      this.#follower.flash?.(flashOp, flashOffset, flashLen, taken);
+    }
   }
 
-  #flash({ payload }: Call): void {
-    const { flashOp = FlashOp.None, flashOffset = 0, flashLen = 0, flash = new Uint8Array() } = this.#answers;
-    const bytes = flashOp === FlashOp.Read ? payload?.bytes : flashOp === FlashOp.Write ? flash : undefined;
-    this.#follower.flash?.(flashOp, flashOffset, flashLen, bytes ?? new Uint8Array());
-  }
-
-  #event(): void {
-    const { event = new Uint8Array(), eventMore = Piece.Last } = this.#answers;
-    this.#pieces.push(event);
+  #event(piece: Uint8Array): void {
+    const { eventMore = Piece.Last } = this.#answers;
+    this.#pieces.push(piece);
     if (eventMore === Piece.More) return;
     const text = Buffer.concat(this.#pieces).toString();
     this.#pieces = [];

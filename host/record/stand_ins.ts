@@ -35,6 +35,8 @@ const LONGEST_NAME = 32;
 /** A value shorter than this is not searched for elsewhere: it would be found where it does not stand. */
 const SHORTEST_KNOWN = 8;
 const LONGEST_KNOWN = 256;
+const MOST_KNOWN = 64;
+const SHORTEST_BEGINNING = 4;
 const [QUOTE, BACKSLASH, PERCENT, STAND_IN] = [0x22, 0x5c, 0x25, 0x78];
 /** The four digits of an `x` behind `\u`. */
 const ESCAPED_STAND_IN = [0x30, 0x30, 0x37, 0x38];
@@ -135,23 +137,38 @@ export class StandIns {
   }
 }
 
-/** Credentials that were met, wherever they stand again as a whole. */
+/** How much of a credential's beginning ended the piece before, by its value. */
+export type Begun = Map<string, number>;
+
+/** Credentials that were met, wherever they stand again. */
 export class Known {
   readonly #values = new Set<string>();
 
   readonly add = (value: Uint8Array): void => {
     const text = Buffer.from(value).toString("latin1");
-    if (!/^x*$/.test(text) && this.#values.size < 64) this.#values.add(text);
+    if (!/^x*$/.test(text) && this.#values.size < MOST_KNOWN) this.#values.add(text);
   };
 
-  /** Put stand-ins into `bytes`. */
-  replace(bytes: Uint8Array): void {
-    if (this.#values.size === 0) return;
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  /**
+   * Put stand-ins into `bytes`.
+   * @param begun of a stream that comes in pieces; the beginning of a credential at the end of a piece counts as one
+   *   from SHORTEST_BEGINNING bytes on, so that no more than these are ever left
+   */
+  replace(bytes: Uint8Array, begun?: Begun): void {
     for (const value of this.#values) {
-      const stand = value.length;
-      for (let at = text.indexOf(value, 0, "latin1"); at >= 0; at = text.indexOf(value, at + stand, "latin1"))
-        bytes.fill(STAND_IN, at, at + stand);
+      const before = begun?.get(value) ?? 0;
+      const text = value.slice(0, before) + Buffer.from(bytes).toString("latin1");
+      const blank = (at: number, end: number): unknown => bytes.fill(STAND_IN, Math.max(0, at - before), end - before);
+      let from = 0;
+      for (let at = text.indexOf(value); at >= 0; at = text.indexOf(value, from)) {
+        from = at + value.length;
+        blank(at, from);
+      }
+      if (begun === undefined) continue;
+      let length = Math.min(value.length - 1, text.length - from);
+      while (length > 0 && !text.endsWith(value.slice(0, length))) length--;
+      if (length >= SHORTEST_BEGINNING) blank(text.length - length, text.length);
+      begun.set(value, length);
     }
   }
 }

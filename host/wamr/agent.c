@@ -101,7 +101,9 @@ static bool empty_mailbox(struct alink_agent *agent) {
   alink_port_lock(false);
   if (!full) return false;
   int32_t result = put(agent, &agent->mailbox);
-  if (agent->trapped || result == ALINK_CODE_BUSY) return false;
+  /* A post that stops the module must not stop the next instance too. */
+  if (agent->trapped) result = ALINK_CODE_BAD_STATE;
+  else if (result == ALINK_CODE_BUSY) return false;
   alink_port_lock(true);
   agent->mailbox.full = false;
   alink_port_lock(false);

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, afterEach, test } from "node:test";
+import { after, test } from "node:test";
 import { Device } from "../../host/node/device.js";
 import { Kind } from "../../host/record/format.js";
 import { RecordReader } from "../../host/record/reader.js";
@@ -20,12 +20,6 @@ const module = trappingModule(true);
 const moduleFile = join(folder, "trapping.wasm");
 writeFileSync(moduleFile, module);
 const ends: (() => void)[] = [];
-let device: Device | undefined;
-
-afterEach(async () => {
-  await device?.stop();
-  device = undefined;
-});
 
 after(() => {
   for (const end of ends) end();
@@ -40,7 +34,7 @@ async function trap(name: string, keepSecrets = false): Promise<string> {
   await once(server, "listening");
   ends.push(() => server.close());
   const port = (server.address() as { port: number }).port;
-  device = new Device({
+  const device = new Device({
     configuration: { productKey: "a1", deviceName: "capsule", deviceSecret: SECRET, allowPlain: ["mqtt"] },
     endpoint: `mqtt://127.0.0.1:${port}`,
     flash: join(folder, `${name}.flash`),
@@ -55,6 +49,7 @@ async function trap(name: string, keepSecrets = false): Promise<string> {
   await assert.rejects(device.postProperties(JSON.parse(TRAPPING_POST)), /the module stopped when it was handed over/);
   const [{ desc }] = await fault;
   assert.equal(desc, "the module stopped (1 in a row): unreachable");
+  await device.stop();
   return capsule;
 }
 

@@ -383,3 +383,38 @@ test("an open flash stays open after stop", async () => {
   assert.equal(image.read(0, 1)[0], 255);
   image.close();
 });
+
+test("a post while a fresh instance is being made wakes that instance", async () => {
+  const scripts: Script[] = [];
+  let made = () => {};
+  const pending = new Promise<void>((resolve) => {
+    made = resolve;
+  });
+  let asked = () => {};
+  const second = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  device = new Device({
+    configuration: { deviceName: "d", flash: { sector: 256, slots: [0, 1].map((slot) => [1024 * slot, 1024]) } },
+    flash: join(folder, `${count++}.flash`),
+    instantiate: async () => {
+      const script = new Script();
+      scripts.push(script);
+      if (scripts.length === 1) script.want(Want.Restart);
+      else {
+        asked();
+        await pending;
+      }
+      return script.agent();
+    },
+  });
+  await device.start();
+  await second;
+  const posted = device.publish("/d/user/x", "1");
+  // The loop's turn comes and finds no instance.
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  made();
+  await posted;
+  assert.equal(scripts[1]!.posts.length, 1);
+});

@@ -92,9 +92,9 @@ export async function recordMainJob(
   const run = command(["run", "--device", device, ...own, "--json", ...extra], release);
   await run.event("property.posted");
   await platform.setProperties(PRODUCT_KEY, DEVICE_NAME, { led: 1 });
-  const release2 = { file: firmware, version: "2.0.0", productKey: PRODUCT_KEY, deviceNames: [DEVICE_NAME] };
-  const { signMethod } = { signMethod: "sha256" as const };
-  await publishFirmware({ ...release2, name: "recorded", signMethod }, { url: api!, accessKey: ACCESS_KEY });
+  const target = { productKey: PRODUCT_KEY, deviceNames: [DEVICE_NAME] };
+  const image = { file: firmware, version: "2.0.0", name: "recorded", signMethod: "sha256" as const };
+  await publishFirmware({ ...image, ...target }, { url: api!, accessKey: ACCESS_KEY });
   await run.event("update.confirmed");
   run.child.kill("SIGTERM");
   const { code, stderr } = await run.ended;

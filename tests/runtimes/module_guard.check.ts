@@ -8,13 +8,17 @@ import { after, describe, it } from "node:test";
 import binaryen from "binaryen";
 import { ABI_VERSION, BootOp, Event, FlashOp, Want } from "../../host/abi.js";
 import { parseExports } from "../../host/generate_abi.js";
-import { BootLoader, Kind, Reason } from "../../host/node/boot.js";
+import { Kind as BootKind, BootLoader, Reason } from "../../host/node/boot.js";
 import { FlashImage } from "../../host/node/flash.js";
 import { flashLayout } from "../../host/node/flash_layout.js";
+import { Flag, Kind } from "../../host/record/format.js";
+import { RecordReader } from "../../host/record/reader.js";
+import { findSecrets } from "../host/secrets.js";
 import { root } from "../paths.js";
 import { CHost, sanitizedHost } from "./c_host.js";
 
 const SECRET = "the-secret-of-the-stand-in";
+const BLANKED = '"deviceSecret":"xxxxxxxxxxxxxxxxxxxxxxxxxx"';
 const folder = mkdtempSync(join(tmpdir(), "alink-guard-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const program = sanitizedHost(join(folder, "alink-wamr"));
@@ -31,11 +35,16 @@ interface StandIn {
   /** Whole functions instead of the usual ones, as text. */
   functions?: Record<string, string>;
   heapBase?: number;
+  /** Of memory. */
+  pages?: number;
   imports?: string;
 }
 
 /** A module with every export, one page of memory, and nothing behind it. @returns its file */
-function standIn(name: string, { answers = {}, functions = {}, heapBase = 4096, imports = "" }: StandIn): string {
+function standIn(
+  name: string,
+  { answers = {}, functions = {}, heapBase = 4096, pages = 1, imports = "" }: StandIn,
+): string {
   const lines = exported.map((entry) => {
     if (entry.kind === "global")
       return `(global (export "${entry.name}") i32 (i32.const ${entry.name === "__heap_base" ? heapBase : 0}))`;
@@ -43,7 +52,9 @@ function standIn(name: string, { answers = {}, functions = {}, heapBase = 4096, 
     const parameters = entry.parameters.map(() => "(param i32)").join("");
     return functions[entry.name] ?? `(func (export "${entry.name}") ${parameters} (result i32) (i32.const ${answer}))`;
   });
-  const module = binaryen.parseText(`(module ${imports} (memory (export "memory") 1 1) ${lines.join("\n")})`);
+  const module = binaryen.parseText(
+    `(module ${imports} (memory (export "memory") ${pages} ${pages}) ${lines.join("\n")})`,
+  );
   const file = join(folder, `${name}.wasm`);
   writeFileSync(file, module.emitBinary());
   module.dispose();
@@ -152,17 +163,22 @@ describe("traps", () => {
     assert.equal(code, 1);
     assert.equal(stderr, "alink-wamr: three times in a row: the module stopped: Exception: unreachable");
     assert.equal(host.lines.filter(({ desc }) => /the module stopped/.test(String(desc))).length, 3);
-    const capsule = readFileSync(capsuleOf("trap"));
     assert.equal(statSync(capsuleOf("trap")).mode & 0o777, 0o600);
-    const [magic, version, memory, calls] = [
-      capsule.toString("latin1", 0, 4),
-      ...[4, 8, 12].map((at) => capsule.readUInt32LE(at)),
-    ];
-    assert.deepEqual([magic, version, memory], ["ALCP", 1, 4096]);
-    assert.equal(capsule.length, 192 + 24 * (calls as number) + 4096);
-    assert.match(capsule.toString("latin1", 32, 192), /unreachable/);
+    const reader = new RecordReader(readFileSync(capsuleOf("trap")));
+    assert.deepEqual([reader.header.kind, reader.header.stateBytes, reader.cut], [Kind.Capsule, 4096, false]);
+    const items = [...reader.frames()];
+    const [note, snapshot] = items;
+    assert.ok(note?.frame === "note" && snapshot?.frame === "snapshot");
+    assert.match(note.text, /^the module stopped: Exception: unreachable; 3 in a row, after \d+ calls$/);
     const functions = exported.filter(({ kind }) => kind === "function").map(({ name }) => name);
-    assert.equal(functions[capsule.readUInt32LE(192 + 24 * ((calls as number) - 1) + 4)], "poll");
+    assert.deepEqual(
+      reader.header.exports.map(({ name }) => name),
+      functions,
+    );
+    const calls = items.flatMap((item) => (item.frame === "call" ? [item.call] : []));
+    assert.equal(reader.header.exports[calls.at(-1)!.which]!.name, "poll");
+    assert.equal(calls.at(-1)!.trap, "the module stopped: Exception: unreachable");
+    assert.equal(items.at(-1)!.frame, "end");
   });
 
   it("an image whose module stops on trial uses its starts up, and the one before it goes on", async (t) => {
@@ -185,16 +201,45 @@ describe("traps", () => {
     const after = FlashImage.open(file, layout);
     const { kind, slot, reason } = new BootLoader(after).record();
     after.close();
-    assert.deepEqual({ kind, slot, reason }, { kind: Kind.Confirmed, slot: 0, reason: Reason.StartsUsedUp });
+    assert.deepEqual({ kind, slot, reason }, { kind: BootKind.Confirmed, slot: 0, reason: Reason.StartsUsedUp });
   });
 
   it("no secret is left in the capsule", async () => {
     // The configuration's bytes are still in the in-window when the module stops.
     const configure = '(func (export "configure") (param i32) (result i32) (unreachable))';
     await run("secret", { functions: { configure } });
-    const capsule = readFileSync(capsuleOf("secret")).toString("latin1");
-    assert.match(capsule, /"deviceSecret":"x{26}"/);
-    assert.ok(!capsule.includes(SECRET));
+    const capsule = readFileSync(capsuleOf("secret"));
+    const call = [...new RecordReader(capsule).frames()].flatMap((item) => (item.frame === "call" ? [item.call] : []));
+    assert.ok(Buffer.from(call.at(-1)!.payload!.bytes).includes(BLANKED));
+    assert.deepEqual(findSecrets(capsule, [SECRET]), []);
+  });
+
+  it("nor is one that the configuration spells with escapes", async () => {
+    const escaped = join(folder, "escaped.json");
+    writeFileSync(escaped, '{"productKey":"p","deviceName":"stand-in","deviceSecret":"q\\"W\\\\e\\/r\\u0054-tail"}');
+    const configure = '(func (export "configure") (param i32) (result i32) (unreachable))';
+    const module = standIn("escaped", { functions: { configure } });
+    await new CHost(program, [escaped, "--module", module, "--capsule", capsuleOf("escaped")]).ended();
+    const capsule = readFileSync(capsuleOf("escaped"));
+    const call = [...new RecordReader(capsule).frames()].flatMap((item) => (item.frame === "call" ? [item.call] : []));
+    const document = JSON.parse(Buffer.from(call.at(-1)!.payload!.bytes).toString()) as { deviceSecret: string };
+    assert.match(document.deviceSecret, /^[x\\]{13}$/);
+    for (const part of ["-tail", "q\\", "0054"]) assert.ok(!capsule.includes(part), part);
+  });
+
+  it("a state too large for the room: what the trap left, and the last calls to tell of", async () => {
+    const configure = '(func (export "configure") (param i32) (result i32) (unreachable))';
+    await run("large", { functions: { configure }, heapBase: 260_000, pages: 4 });
+    const capsule = readFileSync(capsuleOf("large"));
+    const reader = new RecordReader(capsule);
+    assert.equal(reader.header.flags, Flag.AfterTrap | Flag.Derived);
+    const items = [...reader.frames()];
+    const frames = items.map(({ frame }) => frame);
+    assert.deepEqual(frames.slice(-3), ["snapshot", "call", "end"]);
+    assert.ok(frames.indexOf("snapshot") > 3, "calls before it");
+    assert.ok(items.some((item) => item.frame === "snapshot" && Buffer.from(item.state).includes(BLANKED)));
+    assert.ok(items.some((item) => item.frame === "call" && /unreachable/.test(item.call.trap ?? "")));
+    assert.deepEqual(findSecrets(capsule, [SECRET]), []);
   });
 
   it("a configuration without end", async () => {

@@ -20,6 +20,8 @@ struct Replay {
     answers: HashMap<String, i32>,
     to_write: Vec<u8>,
     calls: u64,
+    /// How the last call trapped, as it did in the record.
+    trap: Option<String>,
 }
 
 impl Replay {
@@ -60,7 +62,10 @@ impl Replay {
         }
         let result = match (self.module().call(&name, &call.arguments), call.result) {
             (Ok(result), Some(expected)) if result == expected => result,
-            (Err(_), None) => return Ok(()),
+            (Err(why), None) => {
+                self.trap = Some(why);
+                return Ok(());
+            }
             (found, expected) => {
                 return Err(format!(
                     "{name} gives {found:?}, the record says {expected:?}"
@@ -121,6 +126,7 @@ fn main() {
         answers: HashMap::new(),
         to_write: Vec::new(),
         calls: 0,
+        trap: None,
     };
     while let Some(frame) = replay.record.next() {
         match frame {
@@ -150,5 +156,8 @@ fn main() {
     if let ([image], Some(flash)) = (image, &replay.flash) {
         std::fs::write(image, &flash.bytes).unwrap_or_else(|error| panic!("{image}: {error}"));
     }
-    eprintln!("{} calls", replay.calls);
+    match &replay.trap {
+        Some(why) => eprintln!("{} calls, the last one trapped: {why}", replay.calls),
+        None => eprintln!("{} calls", replay.calls),
+    }
 }
