@@ -106,8 +106,8 @@ interface Metadata {
   packages: { name: string; manifest_path: string }[];
 }
 
-/** Where the crate wamrx-sys keeps wasm_export.h. */
-function wamrInclude(): string {
+/** WAMR's sources, as the crate wamrx-sys carries them. */
+export function wamrRoot(): string {
   const text = execFileSync("cargo", ["metadata", "--format-version", "1", "--locked"], {
     cwd: folder,
     encoding: "utf8",
@@ -115,8 +115,11 @@ function wamrInclude(): string {
   });
   const crate = (JSON.parse(text) as Metadata).packages.find(({ name }) => name === "wamrx-sys");
   if (crate === undefined) throw new Error("tests/runtimes: wamrx-sys is not among the dependencies");
-  return join(crate.manifest_path, "..", "wasm-micro-runtime", "core", "iwasm", "include");
+  return join(crate.manifest_path, "..", "wasm-micro-runtime");
 }
+
+/** Where wasm_export.h is. */
+const wamrInclude = (): string => join(wamrRoot(), "core", "iwasm", "include");
 
 /** A source beside this one. */
 export const source = (name: string): string => join(folder, name);
