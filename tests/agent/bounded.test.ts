@@ -3,13 +3,14 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import mqttPacket from "mqtt-packet";
 import { type AgentExports, Boot, Channel, Closed, Code, IN_WINDOW, Post } from "../../host/abi.js";
 import { Agent } from "../../host/agent.js";
 import { wasm } from "../paths.js";
 import { Counter } from "./operations.js";
+import { checksum, type Recording, toText } from "./recording.js";
 import { Broker, identity, layout, Rig, type RigOptions } from "./rig.js";
 import { chunked, fileServer, response, Web } from "./web.js";
 
@@ -45,6 +46,13 @@ const dearest = new Map<string, { ops: number; scenario: string }>();
 /** Of each scenario alone, by `export, scenario`. */
 const dearestOf = new Map<string, number>();
 let scenario = "";
+/** DEAREST=FILE keeps the dearest calls, so that they can be replayed elsewhere (tests/runtimes/mcu). */
+const file = process.env.DEAREST;
+const kept = new Map<string, Recording>();
+/** Operations from which on a call is worth keeping. */
+const KEPT = 10_000;
+
+const NOTHING = new Uint8Array();
 
 /** A fresh counted module. */
 function counted(): Agent {
@@ -52,16 +60,22 @@ function counted(): Agent {
     opsRead: () => number;
     opsReset: () => void;
   };
+  const memory = new Uint8Array(inner.memory.buffer, 0, inner.__heap_base.value);
   const wrapped: Record<string, unknown> = { ...inner };
   for (const [name, call] of Object.entries(inner)) {
     if (typeof call !== "function") continue;
     wrapped[name] = (...args: number[]): number => {
+      const image = file === undefined ? NOTHING : memory.slice();
       inner.opsReset();
       const result = (call as (...args: number[]) => number)(...args);
       const ops = inner.opsRead();
       if (ops > (dearest.get(name)?.ops ?? 0)) dearest.set(name, { ops, scenario });
       const key = `${name}, ${scenario}`;
-      if (ops > (dearestOf.get(key) ?? 0)) dearestOf.set(key, ops);
+      if (ops > (dearestOf.get(key) ?? 0)) {
+        dearestOf.set(key, ops);
+        if (file !== undefined && ops > KEPT)
+          kept.set(key, { name: key, image, steps: [{ writes: [], name, args, result }], sum: checksum(memory) });
+      }
       return result;
     };
   }
@@ -356,4 +370,8 @@ after(() => {
   if (process.env.OPERATIONS !== "show") return;
   for (const name of [...dearest.keys()].sort()) console.log(told(name));
   for (const [key, ops] of dearestOf) if (ops > BOUND / 2) console.log(`${key}: ${ops}`);
+});
+
+after(() => {
+  if (file !== undefined) writeFileSync(file, toText([...kept.values()]));
 });

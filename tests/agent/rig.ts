@@ -35,6 +35,8 @@ export interface Message {
 }
 
 export interface RigOptions {
+  /** A fresh agent; the default is an instance of agent.wasm. */
+  agent?: Agent;
   configuration?: Record<string, unknown>;
   flash?: Uint8Array;
   booted?: [slot: number, how: number, reason: number];
@@ -78,7 +80,7 @@ export class Rig {
 
   static async create(options: RigOptions = {}): Promise<Rig> {
     const rig = new Rig(options);
-    rig.agent = await Agent.create(module);
+    rig.agent = options.agent ?? (await Agent.create(module));
     rig.agent.configure({ ...identity, flash: layout, ...options.configuration } as Record<string, unknown>);
     const [slot, how, reason] = options.booted ?? [0, Boot.Confirmed, 0];
     rig.agent.exports.booted(slot, how, reason);

@@ -4,7 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-packages=(build-essential cmake libclang-dev libmbedtls-dev wabt gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm)
+packages=(build-essential cmake libclang-dev libmbedtls-dev wabt
+  gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc)
 install=no
 for argument in "$@"; do
   case $argument in

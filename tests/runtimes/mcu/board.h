@@ -14,8 +14,8 @@ void board_exit(int code) __attribute__((noreturn));
 void board_count_start(void);
 
 /*
- * Instructions since board_count_start. The emulator runs one instruction a nanosecond (-icount shift=0), SysTick counts at
- * 25 MHz: the resolution is 40 instructions.
+ * Instructions since board_count_start. RV32 counts them itself. On the Cortex-M4 the emulator runs one instruction a
+ * nanosecond (-icount shift=0) and SysTick counts at 25 MHz: the resolution is 40 instructions.
  */
 uint64_t board_count(void);
 

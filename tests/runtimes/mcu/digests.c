@@ -1,47 +1,14 @@
 /*
- * Counts what crypto-mcu.wasm, translated to C by wasm2c, costs on a Cortex-M: instructions for 64 KiB in pieces of
+ * Counts what crypto-mcu.wasm, translated to C by wasm2c, costs on a microcontroller: instructions for 64 KiB in pieces of
  * 4 KiB, one JSON object a line with the result's first bytes, so that the driver can tell that the work was done.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "board.h"
-#include "module.h"
+#include "embedder.h"
 
-/* One page of linear memory; only the first 8 KiB are in use. */
-enum { PAGE = 65536, PIECE = 4096, PIECES = 16 };
-static uint8_t linear[PAGE] __attribute__((aligned(16)));
-
-/* What wasm2c leaves to its embedder. */
-uint32_t wasm_rt_call_stack_depth;
-void wasm_rt_trap(wasm_rt_trap_t code)
-{
-  board_print("trap\n");
-  board_exit(10 + (int)code);
-}
-void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t pages, uint32_t max_pages)
-{
-  memory->data = linear;
-  memory->pages = pages;
-  memory->max_pages = max_pages;
-  memory->size = PAGE;
-}
-void wasm_rt_free_memory(wasm_rt_memory_t *memory) { (void)memory; }
-uint32_t wasm_rt_grow_memory(wasm_rt_memory_t *memory, uint32_t pages)
-{
-  (void)memory;
-  (void)pages;
-  return 0xffffffffu;
-}
-bool wasm_rt_is_initialized(void) { return true; }
-uint32_t wasm_rt_register_func_type(uint32_t parameters, uint32_t results, ...)
-{
-  (void)parameters;
-  (void)results;
-  return 0;
-}
-
-static Z_m_instance_t module;
+enum { PIECE = 4096, PIECES = 16 };
 static uint32_t context, key, out, piece;
 
 static void fill_piece(void)
@@ -84,8 +51,7 @@ static void count_cipher(const char *name, uint32_t direction)
 
 int main(void)
 {
-  Z_m_init_module();
-  Z_m_instantiate(&module);
+  embedder_start();
   context = Z_mZ_windowPtr(&module);
   key = context + 512;
   out = context + 576;

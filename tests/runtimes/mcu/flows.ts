@@ -1,0 +1,49 @@
+// What an agent's module is measured at: the calls of a whole flow, and the dearest single calls that the tests know.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Channel, Post, Want } from "../../../host/abi.js";
+import { fromText, Recorder, type Recording, type Step } from "../../agent/recording.js";
+import { Broker, Rig } from "../../agent/rig.js";
+import { root, wasm } from "../../paths.js";
+
+/** The poll that has bytes for the platform. */
+const transmits = ({ name, result }: Step): boolean => name === "poll" && (result & Want.Transmit) !== 0;
+
+const PROPERTIES = '{"temperature":23.5,"humidity":48}';
+
+/** From `configure` to the CONNECT packet in the transmit window, and a property post in a session that is ready. */
+export async function flows(module: string): Promise<{ connect: Recording; post: Recording }> {
+  const recorder = new Recorder(new WebAssembly.Module(readFileSync(wasm(module))));
+  const { agent } = recorder;
+  recorder.begin(transmits);
+  const rig = await Rig.create({ agent });
+  const broker = new Broker(rig);
+  const sent: Buffer[] = [];
+  const { received } = rig.peers[Channel.Mqtt]!;
+  rig.peers[Channel.Mqtt]!.received = (bytes) => {
+    sent.push(bytes);
+    received?.(bytes);
+  };
+  rig.settle();
+  const connect = recorder.taken("start to CONNECT");
+  assert.equal(sent[0]?.[0], 0x10, "the first bytes are not a CONNECT packet");
+  recorder.begin(transmits);
+  assert.ok(agent.post(Post.Property, Buffer.from(PROPERTIES)) > 0);
+  rig.settle();
+  assert.deepEqual(broker.payloads("property/post").at(-1)?.params, JSON.parse(PROPERTIES));
+  return { connect, post: recorder.taken("property post") };
+}
+
+/**
+ * The dearest calls of tests/agent/bounded.test.ts, one of each export and scenario.
+ * @param file where that test may leave them
+ */
+export function dearestCalls(file: string): Recording[] {
+  const test = join(root, "build", "tests", "agent", "bounded.test.js");
+  const run = spawnSync(process.execPath, [test], { env: { ...process.env, DEAREST: file }, encoding: "utf8" });
+  assert.equal(run.status, 0, `tests/agent/bounded.test.ts failed: ${run.stdout.slice(-2000)}`);
+  return fromText(readFileSync(file, "utf8"));
+}
