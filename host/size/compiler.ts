@@ -15,16 +15,19 @@ export interface Target {
   memoryBase: number;
   initialMemory: number;
   maximumMemory: number;
+  /** Modules with a transform each, relative to the repository. */
+  transform: string[];
 }
 
-/** The target of that name; undefined when asconfig.json has none. */
-export function readTarget(root: string, name: string): Target | undefined {
+/** The target of that name. @throws Error when asconfig.json has none */
+export function readTarget(root: string, name: string): Target {
   const { options, targets } = JSON.parse(readFileSync(join(root, "asconfig.json"), "utf8")) as {
     options: Target;
     targets: Record<string, Partial<Target>>;
   };
   const target = targets[name];
-  return target === undefined ? undefined : { ...options, ...target };
+  if (target === undefined) throw new Error(`asconfig.json has no target ${name}`);
+  return { ...options, ...target };
 }
 
 function flagsOf(target: Target): string[] {
@@ -49,13 +52,15 @@ function flagsOf(target: Target): string[] {
  *
  * Throws Error with the compiler's messages.
  */
-export async function compileNamed(
+export async function compile(
   root: string,
   target: Target,
   entry: string,
   source?: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { default: Literals } = await import(pathToFileURL(join(root, "assembly/transform/literals.mjs")).href);
+  const transforms = await Promise.all(
+    target.transform.map(async (file) => (await import(pathToFileURL(join(root, file)).href)).default as unknown),
+  );
   const OUT = "named.wasm";
   let module = new Uint8Array();
   const stderr = asc.createMemoryStream();
@@ -75,7 +80,7 @@ export async function compileNamed(
     },
     listFiles: () => [],
     stderr,
-    transforms: [Literals],
+    transforms,
   } as Parameters<typeof asc.main>[1]);
   if (error !== null) throw new Error(`${entry} cannot be compiled: ${stderr.toString()}`);
   return module;

@@ -35,8 +35,10 @@ export interface Message {
 }
 
 export interface RigOptions {
-  /** A fresh agent; the default is an instance of agent.wasm. */
+  /** A fresh agent; the default is an instance of `module`. */
   agent?: Agent;
+  /** Default: agent.wasm. */
+  module?: WebAssembly.Module;
   configuration?: Record<string, unknown>;
   flash?: Uint8Array;
   booted?: [slot: number, how: number, reason: number];
@@ -80,7 +82,7 @@ export class Rig {
 
   static async create(options: RigOptions = {}): Promise<Rig> {
     const rig = new Rig(options);
-    rig.agent = options.agent ?? (await Agent.create(module));
+    rig.agent = options.agent ?? (await Agent.create(options.module ?? module));
     rig.agent.configure({ ...identity, flash: layout, ...options.configuration } as Record<string, unknown>);
     const [slot, how, reason] = options.booted ?? [0, Boot.Confirmed, 0];
     rig.agent.exports.booted(slot, how, reason);
