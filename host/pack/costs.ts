@@ -99,8 +99,8 @@ export function measuredWith(footprint: Footprint, module: string, sha256: strin
 }
 
 const KIB = 1024;
-/** What the fast interpreter was seen to take for each byte of code, on 32 bits, and a little more. */
-const POOL_A_BYTE = 4;
+/** What the fast interpreter was seen to take for each byte of the module, on 32 bits, and a little more. */
+const POOL_A_BYTE = 5;
 
 /**
  * RAM for the pool, bytes, that is enough for either interpreter on a 32-bit part: the measured one and a tenth.
