@@ -5,7 +5,7 @@ import { join, posix } from "node:path";
 import { PROFILES, type Profile } from "../size/budgets.js";
 import { readModule, sha256 } from "../size/size_map.js";
 import { amplePool, costTable, type Footprint, measuredWith } from "./costs.js";
-import { WAMR_VERSION } from "./manifest.js";
+import { WAMR_VERSION } from "./wamr.js";
 
 /** A file to write. */
 export interface PackedFile {
