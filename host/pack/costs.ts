@@ -26,8 +26,8 @@ export interface Footprint {
   modules: Record<string, ModuleFootprint>;
   /** Flash of the two sources on a Cortex-M4; RAM of `struct alink_agent`; the owner's stack without TLS. */
   library: { agent: number; boot: number; struct: number; stack: number };
-  /** Heap of mbedTLS at its peak on the 64-bit test machine. */
-  tls: { oneSession: number; twoSessions: number };
+  /** Heap that one more session takes of mbedTLS at its peak, on the 64-bit test machine. */
+  tls: { session: number };
 }
 
 const HEADING = [
@@ -53,7 +53,6 @@ export function deviceTable({ modules, library, tls }: Footprint, module: string
     if (way === undefined) throw new Error(`docs/footprint.json has no ${name} for ${module}`);
     return way;
   });
-  const second = tls.twoSessions - tls.oneSession;
   const both = (flash: (way: Way) => number, ram: (way: Way) => number) =>
     ways.flatMap((way) => [flash(way), ram(way)]);
   const nothing = () => 0;
@@ -69,8 +68,8 @@ export function deviceTable({ modules, library, tls }: Footprint, module: string
     ["pool: instance, linear memory, operand stack, translated code", both(nothing, (way) => way.pool)],
     ["`struct alink_agent`", both(nothing, () => library.struct)],
     ["stack of the thread that owns the agent, TLS apart", both(nothing, () => library.stack)],
-    ["heap of mbedTLS for the session with the platform", both(nothing, () => tls.oneSession)],
-    ["heap of mbedTLS for the second one, during an update", both(nothing, () => second)],
+    ["heap of mbedTLS for the session with the platform", both(nothing, () => tls.session)],
+    ["heap of mbedTLS for the second one, during an update", both(nothing, () => tls.session)],
   ];
   const sum = [0, 1, 2, 3].map((column) => parts.reduce((total, [, figures]) => total + figures[column]!, 0));
   const line = (name: string, cells: string[]) => `| ${[name, ...cells].join(" | ")} |`;

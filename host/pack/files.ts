@@ -108,8 +108,7 @@ function templates(profile: Profile, module: PackedModule): PackedFile[] {
     POOL_BYTES: amplePool(footprint, name, module.bytes.length, module.memory),
     WAMR_VERSION,
     COSTS: `${costTable(footprint, name)}\n\n${measuredWith(footprint, name, sha256(module.bytes))}`,
-    TLS_ONE: footprint.tls.oneSession,
-    TLS_TWO: footprint.tls.twoSessions,
+    TLS_SESSION: footprint.tls.session,
   };
   return filesBelow(TEMPLATES).map((path) => ({
     path,

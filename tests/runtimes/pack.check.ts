@@ -135,7 +135,8 @@ describe("a packed project on this machine", () => {
     const two = await update(t, join(fast, "alink-wamr"), "updated");
     t.diagnostic(`heap: plain ${plain}, one session ${one}, two ${two}`);
     assert.ok(plain < one && one < two);
-    compare({ tls: { oneSession: one - plain, twoSessions: two - plain } });
+    // The difference of two peaks at the same work; what else is on the heap at the plain one's peak varies.
+    compare({ tls: { session: two - one } });
   });
 
   it("says what is missing", TIMEOUT, () => {
