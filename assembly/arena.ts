@@ -4,6 +4,7 @@
  * asconfig.json ("lowMemoryLimit"). Zero-filled memory costs no byte of the module. The order is the order in memory.
  */
 import { ENTROPY } from "./abi";
+import { S } from "./bytes/text";
 import { Writer } from "./bytes/writer";
 import { Chunked } from "./codec/chunked";
 import { HttpResponse } from "./codec/http";
@@ -32,20 +33,23 @@ import { Config, CONFIG_SCRATCH } from "./agent/config_state";
 import { Inbox, REPLY } from "./agent/inbox_state";
 
 // structures: all that the agent knows is in these; they come first because low addresses are shorter in code
+export const EVENT_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
+export const SESSION_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
+export const FETCH_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
+export const SESSION = changetype<MqttSession>(memory.data(offsetof<MqttSession>()));
+export const UPDATE = changetype<Update>(memory.data(offsetof<Update>()));
+export const FETCH = changetype<Fetch>(memory.data(offsetof<Fetch>()));
 export const AGENT = changetype<AgentState>(memory.data(offsetof<AgentState>()));
 export const CONFIG = changetype<Config>(memory.data(offsetof<Config>()));
 export const INBOX = changetype<Inbox>(memory.data(offsetof<Inbox>()));
 export const IDENTITY = changetype<Identity>(memory.data(offsetof<Identity>()));
 export const EVENTS = changetype<Events>(memory.data(offsetof<Events>()));
-export const EVENT_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
 export const FLASH = changetype<Flash>(memory.data(offsetof<Flash>()));
 export const RANDOM = changetype<Random>(memory.data(offsetof<Random>()));
 export const WINDOW = changetype<Window>(memory.data(offsetof<Window>()));
-export const SESSION_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
 export const SESSION_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>()));
 export const FIXED_HEADER = changetype<FixedHeader>(memory.data(offsetof<FixedHeader>()));
 export const HMAC = changetype<Hmac>(memory.data(offsetof<Hmac>()));
-export const SESSION = changetype<MqttSession>(memory.data(offsetof<MqttSession>()));
 export const MESSAGE = changetype<Message>(memory.data(offsetof<Message>()));
 export const COUNTER = changetype<Writer>(memory.data(offsetof<Writer>()));
 export const ALINK = changetype<Alink>(memory.data(offsetof<Alink>()));
@@ -61,8 +65,6 @@ export const URL = changetype<Url>(memory.data(offsetof<Url>()));
 export const RESPONSE = changetype<HttpResponse>(memory.data(offsetof<HttpResponse>()));
 export const CHUNKED = changetype<Chunked>(memory.data(offsetof<Chunked>()));
 export const FETCH_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>()));
-export const FETCH_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
-export const FETCH = changetype<Fetch>(memory.data(offsetof<Fetch>()));
 export const JOURNAL = changetype<Journal>(memory.data(offsetof<Journal>()));
 /** Payloads of the journal's records, as they stand in the state region. */
 export const INSTALLED_CAP: u32 = INSTALLED_SIZE;
@@ -70,7 +72,9 @@ export const UPDATE_CAP: u32 = UPDATE_SIZE;
 export const INSTALLED = changetype<Installed>(memory.data(INSTALLED_SIZE));
 export const UPDATE_STATE = changetype<UpdateState>(memory.data(UPDATE_SIZE));
 export const RUNNING = changetype<Running>(memory.data(offsetof<Running>()));
-export const UPDATE = changetype<Update>(memory.data(offsetof<Update>()));
+
+// the literals of all texts stand here, because addresses below 8192 are shorter in code
+export const LITERALS: usize = S("");
 
 // texts of the configuration: a length byte each, then the longest value
 export const PRODUCT_KEY: usize = memory.data(1 + 20);

@@ -2,38 +2,40 @@
  * Writes build/NAME.size.json beside each module that a profile has, after the modules were built: names and sizes of their
  * functions and buffers, for `alink-agent size`. Run from the project's directory: `node build/host/generate_size_map.js`.
  *
- * A module that is shipped has no names. They come from a second build that differs by its name section alone, which is
- * checked byte by byte.
+ * A module that is shipped has no names. They come from a module that differs by its name section alone, which is checked
+ * byte by byte.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { readArena } from "./size/arena.js";
 import { PROFILES } from "./size/budgets.js";
-import { compileNamed, readTarget } from "./size/compiler.js";
+import { compile, readTarget } from "./size/compiler.js";
 import { readModule, type SizeMap, sha256 } from "./size/size_map.js";
 import { codeOf, functionNames, functionSizes } from "./size/wasm_binary.js";
 
-/** What `npm run build:wasm` compiles each module from, and where its memory is declared. */
-const SOURCES: Record<string, { entry: string; arena: string; wiring: string }> = {
-  agent: { entry: "assembly/index.ts", arena: "assembly/arena.ts", wiring: "./agent/wiring" },
-  "agent-lite": { entry: "assembly/index.ts", arena: "assembly/arena.ts", wiring: "./agent/wiring" },
-  "agent-coap": { entry: "assembly/coap_index.ts", arena: "assembly/coap_arena.ts", wiring: "./agent/wiring" },
+/** What `npm run build:wasm` compiles each module from. */
+const ENTRIES: Record<string, string> = {
+  agent: "assembly/index.ts",
+  "agent-lite": "assembly/index.ts",
+  "agent-coap": "assembly/coap_index.ts",
 };
+
+/** The module with names: as the build left it, or compiled again where its last step leaves none. */
+async function namedModule(root: string, name: string): Promise<Uint8Array> {
+  const file = join(root, "build", "named", `${name}.wasm`);
+  if (existsSync(file)) return readFileSync(file);
+  const entry = ENTRIES[name];
+  if (entry === undefined) throw new Error(`what ${name} is compiled from is not known`);
+  return compile(root, readTarget(root, name), entry);
+}
 
 /** assembly/protocol/sign/absorb → protocol/sign/absorb; the compiler's own functions keep their ~lib. */
 const shortName = (name: string): string => name.replace(/^assembly\//, "");
 
 /** The map of a built module. @throws Error when the second build has other code */
 async function mapOf(root: string, name: string): Promise<SizeMap> {
-  const source = SOURCES[name];
-  const target = readTarget(root, name);
-  if (source === undefined || target === undefined) throw new Error(`asconfig.json has no target ${name}`);
   const module = readModule(name);
-  const { shrink } = (await import(pathToFileURL(join(root, "assembly/transform/shrink.mjs")).href)) as {
-    shrink(bytes: Uint8Array, names: boolean): Uint8Array<ArrayBuffer>;
-  };
-  const named = shrink(await compileNamed(root, target, source.entry), true);
+  const named = await namedModule(root, name);
   if (!Buffer.from(codeOf(named)).equals(codeOf(module)))
     throw new Error(`the code of ${name}.wasm is not that of a build with names: run npm run build`);
   const names = functionNames(named);
@@ -41,7 +43,7 @@ async function mapOf(root: string, name: string): Promise<SizeMap> {
   return {
     sha256: sha256(module),
     functions: functionSizes(module).map((bytes, i) => ({ name: shortName(names.get(i) ?? `function ${i}`), bytes })),
-    buffers: await readArena(root, source.arena, target, source.wiring),
+    buffers: (await readArena(root, name)).filter(({ bytes }) => bytes > 0),
     memory: (exports.__heap_base as WebAssembly.Global).value as number,
   };
 }

@@ -4,24 +4,15 @@
 // ratchet is what it was when tests/budget.json was written, and RATCHET more: no figure grows unnoticed, met or not.
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readArena } from "../host/size/arena.js";
-import { readTarget } from "../host/size/compiler.js";
+import { BUDGETS, type Budget, PROFILES } from "../host/size/budgets.js";
 import { root, wasm } from "./paths.js";
 
-interface Figures {
-  /** Bytes of the module. */
-  file: number;
-  /** __heap_base: bytes of linear memory in use. */
-  memory: number;
-}
-
-const BUDGETS: Record<string, Figures> = {
-  agent: { file: 24 * 1024, memory: 24 * 1024 },
-  "agent-lite": { file: 18 * 1024, memory: 14 * 1024 },
-};
+/** The modules of the profiles that this build has. */
+const names = Object.values(PROFILES).filter((name) => existsSync(wasm(name)));
 
 /** How far a figure may go from the one in tests/budget.json. */
 const RATCHET = 0.05;
@@ -29,21 +20,21 @@ const RATCHET = 0.05;
 const figuresFile = join(root, "tests", "budget.json");
 const sizeTable = join(root, "docs", "size.md");
 
-function measure(name: string): Figures {
+function measure(name: string): Budget {
   const bytes = readFileSync(wasm(name));
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
   return { file: bytes.length, memory: (exports.__heap_base as WebAssembly.Global).value as number };
 }
 
-const measured = Object.fromEntries(Object.keys(BUDGETS).map((name) => [name, measure(name)]));
+const measured = Object.fromEntries(names.map((name) => [name, measure(name)]));
 if (process.env.BUDGETS === "write") {
   writeFileSync(figuresFile, `${JSON.stringify(measured, undefined, 2)}\n`);
   writeFileSync(sizeTable, sizes(measured));
 }
-const recorded = JSON.parse(readFileSync(figuresFile, "utf8")) as Record<string, Figures>;
+const recorded = JSON.parse(readFileSync(figuresFile, "utf8")) as Record<string, Budget>;
 
 /** docs/size.md from the figures in tests/budget.json. */
-function sizes(all: Record<string, Figures>): string {
+function sizes(all: Record<string, Budget>): string {
   const lines = [
     "# Size of the modules",
     "",
@@ -81,7 +72,7 @@ for (const [name, figures] of Object.entries(measured))
     });
 
 test("docs/size.md says what tests/budget.json says", () => {
-  assert.deepEqual(Object.keys(recorded), Object.keys(BUDGETS));
+  assert.deepEqual(Object.keys(recorded), names);
   assert.equal(
     readFileSync(sizeTable, "utf8"),
     sizes(recorded),
@@ -90,11 +81,8 @@ test("docs/size.md says what tests/budget.json says", () => {
 });
 
 async function table(): Promise<string> {
-  const read = (name: string) => readArena(root, "assembly/arena.ts", readTarget(root, name)!, "./agent/wiring");
-  const [all, liteBuffers] = [await read("agent"), await read("agent-lite")];
-  const full = all.map(({ bytes }) => bytes);
-  const lite = all.map(({ name }) => liteBuffers.find((buffer) => buffer.name === name)?.bytes ?? 0);
-  const sum = (list: number[]) => list.reduce((a, b) => a + b, 0);
+  const [full, lite] = [await readArena(root, "agent"), await readArena(root, "agent-lite")];
+  const sum = (list: { bytes: number }[]) => list.reduce((total, { bytes }) => total + bytes, 0);
   const lines = [
     "# RAM of agent.wasm and agent-lite.wasm",
     "",
@@ -106,10 +94,10 @@ async function table(): Promise<string> {
     "|---|---:|---:|---|",
   ];
   let group = "";
-  all.forEach((buffer, i) => {
+  full.forEach((buffer, i) => {
     if (buffer.group !== group) lines.push(`| | | | **${buffer.group}** |`);
     group = buffer.group;
-    lines.push(`| ${buffer.name} | ${full[i]} | ${lite[i]} | ${buffer.purpose.replaceAll("|", "\\|")} |`);
+    lines.push(`| ${buffer.name} | ${buffer.bytes} | ${lite[i]!.bytes} | ${buffer.purpose.replaceAll("|", "\\|")} |`);
   });
   const totals = [measured.agent!.memory, measured["agent-lite"]!.memory] as const;
   const rest = [totals[0] - sum(full), totals[1] - sum(lite)] as const;

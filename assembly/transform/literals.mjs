@@ -113,7 +113,7 @@ export default class Literals extends Transform {
     if (at < 0) throw new Error(`${home.normalizedPath} does not declare function S, which literals are written with`);
     const bytes = segment.bytes.length ? segment.bytes : [0];
     const source = new asc.Parser();
-    source.parseFile(`export const S: usize = memory.data<u8>([${bytes.join(",")}]);`, home.normalizedPath, true);
+    source.parseFile(`@lazy export const S: usize = memory.data<u8>([${bytes.join(",")}]);`, home.normalizedPath, true);
     home.statements[at] = source.sources[0].statements[0];
   }
 }

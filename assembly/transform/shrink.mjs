@@ -5,25 +5,32 @@
 // The module must have names (asc with "debug": true): they say which functions are left as they are because they run
 // for every byte. Those are hashing, copying and checksums; a call there costs more time than the bytes are worth.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import binaryen from "binaryen";
 import { outline } from "./outline.mjs";
-import { read, write } from "./wasm_tree.mjs";
+import { leb, Op, read, walk, write } from "./wasm_tree.mjs";
 
 const HOT = /\/crypto\/(md5|sha1|sha256|crc|block)|\/bytes\/text\//;
 
-/** What binaryen may still do once common code stands in functions: nothing that would put it back. */
-const TIDY = ["vacuum", "coalesce-locals", "reorder-locals", "duplicate-function-elimination", "reorder-functions"];
+/** Functions up to this size are put in the place of their calls before common code is looked for, and none afterwards. */
+const INLINED = 6;
 
-/** The module as binaryen writes it, which keeps every operand before the instruction that takes it. */
-function rewrite(bytes, names, passes) {
+/** The module after binaryen's optimizer and `passes`; it keeps every operand before the instruction that takes it. */
+function optimize(bytes, names, inlined, passes) {
   binaryen.setDebugInfo(names);
   binaryen.setOptimizeLevel(2);
   binaryen.setShrinkLevel(2);
+  binaryen.setAlwaysInlineMaxSize(inlined);
+  binaryen.setOneCallerInlineMaxSize(inlined === 0 ? 0 : -1);
+  binaryen.setFlexibleInlineMaxSize(0);
   const module = binaryen.readBinary(bytes);
   try {
     module.setFeatures(binaryen.Features.MVP);
+    // the second time finds what the first one laid open
+    module.optimize();
+    module.optimize();
     if (passes.length > 0) module.runPasses(passes);
     return module.emitBinary();
   } finally {
@@ -31,18 +38,55 @@ function rewrite(bytes, names, passes) {
   }
 }
 
-/**
- * @param {Uint8Array} bytes a module with names
- * @param {boolean} names whether they stay; the code is the same
- * @returns {Uint8Array} a smaller one
- */
-export function shrink(bytes, names = false) {
-  const module = read(rewrite(bytes, true, []));
+/** The unsigned number that a constant pushes, when it takes one or two bytes. */
+const addressOf = (node) =>
+  node.bytes.length === 2 ? node.bytes[1] : node.bytes.length === 3 ? (node.bytes[1] & 127) | (node.bytes[2] << 7) : -1;
+
+/** A load or store below 128 is shortest as an offset from 0: the offset is unsigned, the constant is not. */
+function addressFromZero(module) {
+  for (const fn of module.functions)
+    walk(fn.body, (node) => {
+      const [address] = node.kids;
+      if (node.op < 0x28 || node.op > 0x3e || address.op !== Op.I32Const || node.bytes.length !== 3) return;
+      const at = addressOf(address) + node.bytes[2];
+      if (addressOf(address) < 64 || at >= 128) return;
+      address.bytes = [Op.I32Const, 0];
+      node.bytes = [node.op, node.bytes[1], ...leb(at)];
+    });
+  return module;
+}
+
+/** @param {Uint8Array} bytes a module with names @returns {Uint8Array} a smaller one, with names too */
+export function shrink(bytes) {
+  const module = read(optimize(bytes, true, INLINED, []));
   if (module.functions.some((fn) => fn.name === ""))
     throw new Error('the module has no names: compile it with "debug": true');
   outline(module, (name) => HOT.test(name));
-  return rewrite(write(module), names, TIDY);
+  return write(addressFromZero(read(optimize(write(module), true, 0, []))));
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)
-  for (const file of process.argv.slice(2)) writeFileSync(file, shrink(readFileSync(file)));
+/** Every section but the custom ones, WebAssembly Core Specification 1.0, section 5.5. */
+function withoutNames(bytes) {
+  const kept = [bytes.subarray(0, 8)];
+  for (let at = 8; at < bytes.length; ) {
+    const start = at++;
+    let length = 0;
+    for (let shift = 0, byte = 128; byte >= 128; shift += 7) {
+      byte = bytes[at++];
+      length |= (byte & 127) << shift;
+    }
+    at += length;
+    if (bytes[start] !== 0) kept.push(bytes.subarray(start, at));
+  }
+  return Buffer.concat(kept);
+}
+
+/** The module with its names goes to a folder beside it: host/generate_size_map.ts reads them there. */
+function shrinkFile(file) {
+  const named = shrink(readFileSync(file));
+  mkdirSync(join(dirname(file), "named"), { recursive: true });
+  writeFileSync(join(dirname(file), "named", basename(file)), named);
+  writeFileSync(file, withoutNames(named));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) process.argv.slice(2).forEach(shrinkFile);

@@ -308,20 +308,16 @@ export function write(module) {
       out.push(id, ...leb(content.length));
       for (const byte of content) out.push(byte);
     }
-  const content = nameSection(functions);
-  out.push(0, ...leb(content.length));
-  for (const byte of content) out.push(byte);
+  const names = writeNames(functions);
+  out.push(0, ...leb(names.length), ...names);
   return Uint8Array.from(out);
 }
 
-/** The custom section "name", with the names of the functions. */
-function nameSection(functions) {
-  const entries = [...leb(functions.length)];
-  functions.forEach(({ name }, i) => {
-    const utf8 = Buffer.from(name);
-    entries.push(...leb(i), ...leb(utf8.length), ...utf8);
-  });
-  return [4, ...Buffer.from("name"), 1, ...leb(entries.length), ...entries];
+/** The custom section "name" with the functions' names, WebAssembly Core Specification 1.0, appendix 7.4. */
+function writeNames(functions) {
+  const text = (name) => [...leb(Buffer.byteLength(name)), ...Buffer.from(name)];
+  const map = counted(functions.map(({ name }, i) => [...leb(i), ...text(name)]));
+  return [...text("name"), 1, ...leb(map.length), ...map];
 }
 
 const counted = (items) => [...leb(items.length), ...items.flat()];

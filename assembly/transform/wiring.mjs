@@ -56,6 +56,18 @@ export default class Wiring extends Transform {
       if (fault) parser.error(asc.DiagnosticCode.User_defined_0, statement.range, fault);
     }
     wire.body.statements = [];
+    const arena = parser.sources.find((source) => source.internalPath === imports.get("SESSION").file);
+    for (const source of parser.sources) if (source !== arena) this.#wait(source);
+  }
+
+  /** Constants outside of the arena are worked out, and tables placed, when they are first named: low addresses are for the structures. */
+  #wait(source) {
+    for (const statement of source.statements) {
+      if (statement.kind !== asc.NodeKind.Variable || statement.decorators) continue;
+      const [lazy] = parse("@lazy const x = 0;", source.normalizedPath);
+      statement.decorators = lazy.decorators;
+      for (const one of statement.declarations) one.decorators = lazy.decorators;
+    }
   }
 
   /** @returns why the statement is none of wiring, if so */

@@ -7,7 +7,7 @@ import { packedFiles } from "../pack/files.js";
 import { manifestOf } from "../pack/manifest.js";
 import type { Profile } from "../size/budgets.js";
 import { formatBytes, Output } from "./output.js";
-import { profileOption } from "./size.js";
+import { profileOption } from "./profile.js";
 
 interface PackArguments {
   profile: Profile;

@@ -1,10 +1,11 @@
 // `alink-agent size`: what a module costs in flash and RAM, by section, layer, function and buffer, beside its budgets.
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { PROFILES, type Profile } from "../size/budgets.js";
 import { type Figure, reportOf, type SizeReport } from "../size/report.js";
 import { readMappedModule } from "../size/size_map.js";
 import { Output } from "./output.js";
+import { profileOption } from "./profile.js";
 
 interface SizeArguments {
   profile: Profile;
@@ -28,11 +29,6 @@ export function register(program: Command): void {
     .option("--all", "list every function, and every buffer in the order of memory")
     .option("--json", "one JSON object a line")
     .action(run);
-}
-
-/** `--profile`, as the commands that take one have it. */
-export function profileOption(description: string): Option {
-  return new Option("--profile <name>", description).choices(Object.keys(PROFILES)).default("full");
 }
 
 function run({ profile, top, all = false, json = false }: SizeArguments): void {

@@ -26,8 +26,8 @@ export interface Footprint {
   modules: Record<string, ModuleFootprint>;
   /** Flash of the two sources on a Cortex-M4; RAM of `struct alink_agent`; the owner's stack without TLS. */
   library: { agent: number; boot: number; struct: number; stack: number };
-  /** Heap of mbedTLS at its peak on the 64-bit test machine. */
-  tls: { oneSession: number; twoSessions: number };
+  /** Heap that one more session takes of mbedTLS at its peak, on the 64-bit test machine. */
+  tls: { session: number };
 }
 
 const HEADING = [
@@ -46,6 +46,49 @@ export function costTable(footprint: Footprint, module: string): string {
   return measured === undefined ? "Not measured for this module." : [...HEADING, ...measured.ways.map(row)].join("\n");
 }
 
+/** The whole device under either interpreter, added up. Lines of Markdown. @throws Error for a module not measured */
+export function deviceTable({ modules, library, tls }: Footprint, module: string): string {
+  const ways = (["classic interpreter", "fast interpreter"] as const).map((name) => {
+    const way = modules[module]?.ways.find((one) => one.name === name);
+    if (way === undefined) throw new Error(`docs/footprint.json has no ${name} for ${module}`);
+    return way;
+  });
+  const both = (flash: (way: Way) => number, ram: (way: Way) => number) =>
+    ways.flatMap((way) => [flash(way), ram(way)]);
+  const nothing = () => 0;
+  const parts: [string, number[]][] = [
+    ["WAMR, `agent.c`, `boot.c`, their part of the C library", both((way) => way.runtime, nothing)],
+    [
+      `\`${module}.wasm\`, loaded from RAM`,
+      both(
+        (way) => way.module,
+        (way) => way.moduleRam,
+      ),
+    ],
+    ["pool: instance, linear memory, operand stack, translated code", both(nothing, (way) => way.pool)],
+    ["`struct alink_agent`", both(nothing, () => library.struct)],
+    ["stack of the thread that owns the agent, TLS apart", both(nothing, () => library.stack)],
+    ["heap of mbedTLS for the session with the platform", both(nothing, () => tls.session)],
+    ["heap of mbedTLS for the second one, during an update", both(nothing, () => tls.session)],
+  ];
+  const sum = [0, 1, 2, 3].map((column) => parts.reduce((total, [, figures]) => total + figures[column]!, 0));
+  const line = (name: string, cells: string[]) => `| ${[name, ...cells].join(" | ")} |`;
+  return [
+    "| bytes | classic: flash | classic: RAM | fast: flash | fast: RAM |",
+    "|---|---:|---:|---:|---:|",
+    ...parts.map(([name, figures]) =>
+      line(
+        name,
+        figures.map((figure) => (figure === 0 ? "" : String(figure))),
+      ),
+    ),
+    line(
+      "**sum**",
+      sum.map((figure) => `**${figure}**`),
+    ),
+  ].join("\n");
+}
+
 /** Which build the figures belong to, for the reader of a pack. */
 export function measuredWith(footprint: Footprint, module: string, sha256: string): string {
   const measured = footprint.modules[module];
@@ -55,8 +98,8 @@ export function measuredWith(footprint: Footprint, module: string, sha256: strin
 }
 
 const KIB = 1024;
-/** What the fast interpreter was seen to take for each byte of code, on 32 bits, and a little more. */
-const POOL_A_BYTE = 4;
+/** What the fast interpreter was seen to take for each byte of the module, on 32 bits, and a little more. */
+const POOL_A_BYTE = 5;
 
 /**
  * RAM for the pool, bytes, that is enough for either interpreter on a 32-bit part: the measured one and a tenth.
@@ -64,7 +107,7 @@ const POOL_A_BYTE = 4;
  * bytes, memory  size and static memory of the module, for one that was not measured.
  */
 export function amplePool(footprint: Footprint, module: string, bytes: number, memory: number): number {
-  const pools = footprint.modules[module]?.ways.filter(({ runtime }) => runtime > 0).map(({ pool }) => pool) ?? [];
-  const needed = Math.max(...pools, POOL_A_BYTE * bytes + memory);
+  const pools = footprint.modules[module]?.ways.filter(({ runtime }) => runtime > 0).map(({ pool }) => pool);
+  const needed = pools === undefined ? POOL_A_BYTE * bytes + memory : Math.max(...pools);
   return Math.ceil((needed * 1.1) / KIB) * KIB;
 }

@@ -5,7 +5,7 @@ import { join, posix } from "node:path";
 import { PROFILES, type Profile } from "../size/budgets.js";
 import { readModule, sha256 } from "../size/size_map.js";
 import { amplePool, costTable, type Footprint, measuredWith } from "./costs.js";
-import { WAMR_VERSION } from "./manifest.js";
+import { WAMR_VERSION } from "./wamr.js";
 
 /** A file to write. */
 export interface PackedFile {
@@ -108,8 +108,7 @@ function templates(profile: Profile, module: PackedModule): PackedFile[] {
     POOL_BYTES: amplePool(footprint, name, module.bytes.length, module.memory),
     WAMR_VERSION,
     COSTS: `${costTable(footprint, name)}\n\n${measuredWith(footprint, name, sha256(module.bytes))}`,
-    TLS_ONE: footprint.tls.oneSession,
-    TLS_TWO: footprint.tls.twoSessions,
+    TLS_SESSION: footprint.tls.session,
   };
   return filesBelow(TEMPLATES).map((path) => ({
     path,

@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { compileNamed, type Target } from "./compiler.js";
+import { compile, readTarget } from "./compiler.js";
 import type { StaticBuffer } from "./size_map.js";
 
 /** A declaration as the source has it. */
@@ -35,32 +35,42 @@ function declarationsOf(arena: string): Declaration[] {
   return found;
 }
 
+/** Where the memory of a module is declared, and what decides on it beside that: wiring takes pointers out of structures. */
+const ARENAS: Record<string, { file: string; alongside: string[] }> = {
+  agent: { file: "assembly/arena.ts", alongside: ["./agent/wiring"] },
+  "agent-lite": { file: "assembly/arena.ts", alongside: ["./agent/wiring"] },
+  "agent-coap": { file: "assembly/coap_arena.ts", alongside: [] },
+};
+
 /**
- * Read an arena.
+ * Read the arena of a module.
  *
  * root    the repository.
- * file    the arena's source, e.g. "assembly/arena.ts".
- * target  the build whose sizes are asked for; buffers that it has not are left out.
- * wiring  the source that takes pointers out of the structures, as the arena imports it.
+ * module  its name, e.g. "agent". What other profiles alone have is 0 bytes large.
  *
  * Throws Error when memory is declared in a way that is not understood, or does not compile.
  */
-export async function readArena(root: string, file: string, target: Target, wiring: string): Promise<StaticBuffer[]> {
+export async function readArena(root: string, module: string): Promise<StaticBuffer[]> {
+  const arena = ARENAS[module];
+  if (arena === undefined) throw new Error(`where the memory of ${module} is declared is not known`);
+  const { file, alongside } = arena;
   const source = readFileSync(join(root, file), "utf8");
   const declarations = declarationsOf(source);
   if (declarations.length !== source.match(/memory\.data\(/g)?.length)
     throw new Error(`${file}: memory that is not declared as \`export const NAME = memory.data(SIZE);\``);
-  const imports = source.match(/^import [\s\S]*?;$/gm)?.join("\n") ?? "";
+  const name = file.slice(file.lastIndexOf("/") + 1, -".ts".length);
   // A module that has nothing but the sizes.
-  const probe = declarations.map(
-    ({ expression }, i) => `export function size${i}(): i32 { return <i32>(${expression}); }`,
-  );
-  const folder = file.slice(0, file.lastIndexOf("/"));
-  const arena = `import "./${file.slice(folder.length + 1).replace(/\.ts$/, "")}";\nimport "${wiring}";`;
-  const text = `${arena}\n${imports}\n${probe.join("\n")}\n`;
-  const module = await compileNamed(root, target, `${folder}/sizes.generated.ts`, text);
-  const { exports } = await WebAssembly.instantiate(await WebAssembly.compile(module));
-  return declarations
-    .map(({ expression: _, ...buffer }, i) => ({ ...buffer, bytes: (exports[`size${i}`] as () => number)() }))
-    .filter(({ bytes }) => bytes > 0);
+  const probe = [
+    `import "./${name}";`,
+    ...(source.match(/^import [\s\S]*?;$/gm) ?? []),
+    ...alongside.map((other) => `import "${other}";`),
+    ...declarations.map(({ expression }, i) => `export function size${i}(): i32 { return <i32>(${expression}); }`),
+  ];
+  const entry = `${file.slice(0, file.lastIndexOf("/"))}/sizes.generated.ts`;
+  const bytes = await compile(root, readTarget(root, module), entry, probe.join("\n"));
+  const { exports } = await WebAssembly.instantiate(await WebAssembly.compile(bytes));
+  return declarations.map(({ expression: _, ...buffer }, i) => ({
+    ...buffer,
+    bytes: (exports[`size${i}`] as () => number)(),
+  }));
 }

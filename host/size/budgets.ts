@@ -6,15 +6,15 @@ export const PROFILES = { full: "agent", lite: "agent-lite", coap: "agent-coap" 
 /** A profile's name. */
 export type Profile = keyof typeof PROFILES;
 
-/** Goals of a module: bytes of the file, and of static memory (`__heap_base`). */
+/** Figures of a module: bytes of the file, and of static memory (`__heap_base`). */
 export interface Budget {
   file: number;
   memory: number;
 }
 
-/** The goals; how far a module may grow meanwhile is held by tests/budget.test.ts. */
-export const BUDGETS: Record<Profile, Budget> = {
-  full: { file: 24 * 1024, memory: 24 * 1024 },
-  lite: { file: 18 * 1024, memory: 14 * 1024 },
-  coap: { file: 14 * 1024, memory: 8 * 1024 },
+/** The goals, by module; tests/budget.test.ts holds them where they are met, and what was reached where not. */
+export const BUDGETS: Record<string, Budget> = {
+  agent: { file: 24 * 1024, memory: 24 * 1024 },
+  "agent-lite": { file: 18 * 1024, memory: 14 * 1024 },
+  "agent-coap": { file: 14 * 1024, memory: 8 * 1024 },
 };

@@ -10,23 +10,24 @@ export interface Target {
   optimizeLevel: number;
   shrinkLevel: number;
   use: string[];
-  /** Files below the repository. */
-  transform: string[];
   disable: string[];
   enable?: string[];
   memoryBase: number;
   initialMemory: number;
   maximumMemory: number;
+  /** Modules with a transform each, relative to the repository. */
+  transform: string[];
 }
 
-/** The target of that name; undefined when asconfig.json has none. */
-export function readTarget(root: string, name: string): Target | undefined {
+/** The target of that name. @throws Error when asconfig.json has none */
+export function readTarget(root: string, name: string): Target {
   const { options, targets } = JSON.parse(readFileSync(join(root, "asconfig.json"), "utf8")) as {
     options: Target;
     targets: Record<string, Partial<Target>>;
   };
   const target = targets[name];
-  return target === undefined ? undefined : { ...options, ...target };
+  if (target === undefined) throw new Error(`asconfig.json has no target ${name}`);
+  return { ...options, ...target };
 }
 
 function flagsOf(target: Target): string[] {
@@ -51,17 +52,14 @@ function flagsOf(target: Target): string[] {
  *
  * Throws Error with the compiler's messages.
  */
-export async function compileNamed(
+export async function compile(
   root: string,
   target: Target,
   entry: string,
   source?: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const transforms = await Promise.all(
-    target.transform.map(async (file) => {
-      const { default: transform } = (await import(pathToFileURL(join(root, file)).href)) as { default: unknown };
-      return transform;
-    }),
+    target.transform.map(async (file) => (await import(pathToFileURL(join(root, file)).href)).default as unknown),
   );
   const OUT = "named.wasm";
   let module = new Uint8Array();

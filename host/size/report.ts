@@ -11,7 +11,7 @@ export interface Figure {
   headroom: number;
 }
 
-/** Functions of one layer of the core: bytes, crypto, codec, protocol, agent, index. */
+/** Functions of one layer of the core: bytes, crypto, codec, protocol, agent, index; outlined: common code of any. */
 export interface Layer {
   name: string;
   bytes: number;
@@ -60,7 +60,7 @@ function layersOf(functions: Cost[]): Layer[] {
 
 /** Add a module up. */
 export function reportOf(profile: Profile, { bytes, map }: MappedModule): SizeReport {
-  const { file, memory } = BUDGETS[profile];
+  const { file, memory } = BUDGETS[PROFILES[profile]]!;
   const rest: StaticBuffer = {
     name: "literals, tables, alignment",
     bytes: map.memory - sum(map.buffers),

@@ -35,10 +35,10 @@ export interface Message {
 }
 
 export interface RigOptions {
-  /** Default: agent.wasm. */
-  module?: WebAssembly.Module;
   /** A fresh agent; the default is an instance of `module`. */
   agent?: Agent;
+  /** Default: agent.wasm. */
+  module?: WebAssembly.Module;
   configuration?: Record<string, unknown>;
   flash?: Uint8Array;
   booted?: [slot: number, how: number, reason: number];

@@ -21,6 +21,18 @@ const ACCESS_KEY = { id: "testid", secret: "testsecret" };
 const PRODUCT = "a1Packed";
 const SECRET = "secret-of-a-packed-device";
 const DEVICES = ["example", "classic", "plain", "updated"];
+/** That of example.c: the port's book-keeping of a flash image is on the heap too, and differs with its size. */
+const FLASH = {
+  sector: 4096,
+  write: 16,
+  slots: [
+    [0, 1048576],
+    [1048576, 1048576],
+  ],
+  state: [2097152, 8192],
+  queue: [2105344, 8192],
+  boot: [2113536, 8192],
+};
 const TIMEOUT = { timeout: 240_000 };
 const RECORD = join(root, "docs", "footprint.json");
 /** How far a figure may be from the recorded one: compilers and certificates differ a little. */
@@ -76,7 +88,7 @@ function heapOf(stderr: string): number {
 async function update(t: TestContext, program: string, deviceName: string): Promise<number> {
   const { mqtts, api, ca } = platform.ready;
   const device = join(folder, `${deviceName}.json`);
-  writeFileSync(device, JSON.stringify({ productKey: PRODUCT, deviceName, deviceSecret: SECRET }));
+  writeFileSync(device, JSON.stringify({ productKey: PRODUCT, deviceName, deviceSecret: SECRET, flash: FLASH }));
   const args = [device, "--endpoint", mqtts!, "--ca", ca, "--module", join(pack, "agent.wasm")];
   const host = new CHost(program, args, { LD_PRELOAD: heapCounter });
   t.after(() => host.stop("SIGKILL"));
@@ -123,7 +135,8 @@ describe("a packed project on this machine", () => {
     const two = await update(t, join(fast, "alink-wamr"), "updated");
     t.diagnostic(`heap: plain ${plain}, one session ${one}, two ${two}`);
     assert.ok(plain < one && one < two);
-    compare({ tls: { oneSession: one - plain, twoSessions: two - plain } });
+    // The difference of two peaks at the same work; what else is on the heap at the plain one's peak varies.
+    compare({ tls: { session: two - one } });
   });
 
   it("says what is missing", TIMEOUT, () => {

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-packages=(build-essential clang lld cmake libclang-dev libmbedtls-dev wabt
+packages=(ca-certificates build-essential clang lld cmake libclang-dev libmbedtls-dev wabt
   gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc)
 install=no
@@ -18,21 +18,47 @@ for argument in "$@"; do
   esac
 done
 
+# The oldest Rust that builds the locked crates.
+rust=1.85
+as_root=()
+[ "$(id -u)" = 0 ] || as_root=(sudo)
+
+new_enough() { [ -n "$1" ] && dpkg --compare-versions "$1" ge "$rust"; }
+cargo_version() { cargo --version 2>/dev/null | sed -n 's/^cargo \([0-9.]*\).*/\1/p'; }
+# Debian's cargo, or the newer one that it keeps for its browsers beside an old one.
+cargo_package() {
+  local package candidate
+  for package in cargo cargo-web; do
+    candidate=$(apt-cache policy "$package" | sed -n 's/^ *Candidate: //p')
+    if [ "$candidate" != "(none)" ] && new_enough "$candidate"; then
+      echo "$package"
+      return
+    fi
+  done
+}
+
 missing=()
 for package in "${packages[@]}"; do
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
 done
-if [ ${#missing[@]} -gt 0 ] && [ "$install" = yes ]; then
-  as_root=()
-  [ "$(id -u)" = 0 ] || as_root=(sudo)
+cargo=yes
+new_enough "$(cargo_version)" || cargo=no
+
+if [ "$install" = yes ] && { [ ${#missing[@]} -gt 0 ] || [ $cargo = no ]; }; then
   "${as_root[@]}" apt-get update -q
+  if [ $cargo = no ]; then
+    package=$(cargo_package)
+    [ -z "$package" ] || missing+=("$package")
+  fi
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
-elif [ ${#missing[@]} -gt 0 ]; then
+  missing=()
+fi
+if [ ${#missing[@]} -gt 0 ]; then
   echo "missing packages: ${missing[*]}: install them, or run npm run test:runtimes -- --install" >&2
   exit 1
 fi
-if ! command -v cargo >/dev/null; then
-  echo "cargo is missing: install Rust 1.85 or later (https://rustup.rs)" >&2
+if ! new_enough "$(cargo_version)"; then
+  echo "cargo $rust or later is missing ($(cargo_version | grep . || echo none) is there): install Rust (https://rustup.rs)" >&2
   exit 1
 fi
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
-import { type Board, runOn } from "./boards.js";
+import { type Board, type Program, runOn } from "./boards.js";
 import type { Figure } from "./figures.js";
 
 interface Count {
@@ -35,9 +35,9 @@ function expected(name: string): string {
   return first(bytes);
 }
 
-/** @param folder where crypto-mcu.wasm was translated to */
-export function digestFigures(board: Board, folder: string): Figure[] {
-  const counts = runOn<Count>(board, "digests.c", folder);
+/** @param crypto crypto-mcu.wasm as C. @param folder a place for files */
+export function digestFigures(board: Board, crypto: Program, folder: string): Figure[] {
+  const counts = runOn<Count>(board, { ...crypto, sources: ["digests.c", ...crypto.sources] }, folder);
   assert.deepEqual(
     counts.map(({ name }) => name),
     NAMES,

@@ -1,14 +1,13 @@
 /*
- * Replays recorded calls into a module of the agent, translated to C by wasm2c, and counts their instructions. The
- * recordings (recording.ts, which describes the format) are linked into the image. One JSON object a recording:
- * {"instructions":…}; a result or a memory other than recorded ends the emulator with 4.
+ * Replays recorded calls into a module of the agent and counts their instructions. The recordings are linked into the
+ * image (tests/agent/recording.ts describes the format). One JSON object a recording: {"instructions":…}; a result or a
+ * memory other than recorded ends the emulator with 4.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "agent_abi.h"
 #include "board.h"
-#include "embedder.h"
+#include "engine.h"
 
 /* The file of recordings, RECORDINGS on the command line. */
 __asm__(".section .rodata.recordings, \"a\"\n.balign 4\nrecordings: .incbin \"" RECORDINGS "\"\n.previous\n");
@@ -23,20 +22,6 @@ static void next_bytes(uint8_t *to, uint32_t length)
 {
   memcpy(to, at, length);
   at += (length + 3) / 4;
-}
-
-#define CALL_0(name) Z_mZ_##name(&module)
-#define CALL_1(name) Z_mZ_##name(&module, a[0])
-#define CALL_2(name) Z_mZ_##name(&module, a[0], a[1])
-#define CALL_3(name) Z_mZ_##name(&module, a[0], a[1], a[2])
-#define CASE(constant, name, count) \
-  case ALINK_EXPORT_##constant: return CALL_##count(name);
-
-static uint32_t call(uint32_t export, const uint32_t a[3])
-{
-  switch (export) { ALINK_EXPORTS(CASE) }
-  board_print("no such export\n");
-  board_exit(4);
 }
 
 static void expect(const char *what, uint32_t step, uint32_t found, uint32_t recorded)
@@ -64,12 +49,12 @@ static uint64_t replay_step(uint32_t step)
   for (writes = next(); writes > 0; writes--) {
     to = next();
     length = next();
-    next_bytes(linear + to, length);
+    next_bytes(engine_memory() + to, length);
   }
   export = next();
   for (int i = 0; i < 3; i++) arguments[i] = next();
   const uint64_t before = board_count();
-  found = call(export, arguments);
+  found = engine_call(export, arguments);
   const uint64_t spent = board_count() - before;
   expect("the result", step, found, next());
   return spent;
@@ -80,19 +65,20 @@ static void replay(void)
   char line[64];
   uint64_t instructions = 0;
   const uint32_t length = next();
-  next_bytes(linear, length);
-  memset(linear + length, 0, PAGE - length);
+  next_bytes(engine_memory(), length);
+  memset(engine_memory() + length, 0, engine_memory_length() - length);
   const uint32_t steps = next();
   board_count_start();
   for (uint32_t step = 0; step < steps; step++) instructions += replay_step(step);
-  expect("the memory's checksum", steps, checksum(linear, length), next());
+  expect("the memory's checksum", steps, checksum(engine_memory(), length), next());
   snprintf(line, sizeof line, "{\"instructions\":%lu}\n", (unsigned long)instructions);
   board_print(line);
 }
 
 int main(void)
 {
-  embedder_start();
+  engine_start();
   for (uint32_t left = next(); left > 0; left--) replay();
+  engine_report();
   return 0;
 }

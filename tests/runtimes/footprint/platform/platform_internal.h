@@ -31,6 +31,10 @@ typedef unsigned os_nfds_t;
 typedef void *os_dir_stream;
 
 static inline os_file_handle os_get_invalid_handle(void) { return -1; }
-static inline int os_getpagesize(void) { return 1024; }
+/*
+ * WAMR 2.4.3 takes as much linear memory from the pool as the module has, but checks accesses against that size rounded up
+ * to a page: only with pages of 8 bytes, to which it aligns the memory, is the check exact.
+ */
+static inline int os_getpagesize(void) { return 8; }
 
 #endif
