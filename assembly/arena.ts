@@ -11,7 +11,10 @@ import { HttpResponse } from "./codec/http";
 import { JsonReader } from "./codec/json";
 import { FixedHeader } from "./codec/mqtt";
 import { Url } from "./codec/url";
+import { WITH_SHA1 } from "./crypto/grade";
 import { DigestContext, Hmac } from "./crypto/hmac";
+import { W } from "./crypto/sha1_mcu";
+import { K } from "./crypto/sha256_context";
 import { Alink, Message, PENDING_TABLE } from "./protocol/alink";
 import { Backoff, Random } from "./protocol/backoff";
 import { Downlink, DOWNLINK_CUT, DOWNLINK_SCRATCH, TOKEN_MAX } from "./protocol/downlink";
@@ -75,6 +78,9 @@ export const RUNNING = changetype<Running>(memory.data(offsetof<Running>()));
 
 // the literals of all texts stand here, because addresses below 8192 are shorter in code
 export const LITERALS: usize = S("");
+// so do the tables that are read at an offset known while compiling
+export const SHA256_CONSTANTS: usize = K;
+export const SHA1_SCHEDULE: usize = WITH_SHA1 ? W : 0;
 
 // texts of the configuration: a length byte each, then the longest value
 export const PRODUCT_KEY: usize = memory.data(1 + 20);
