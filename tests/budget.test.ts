@@ -106,7 +106,7 @@ function buffers(): Buffer[] {
   let purpose = "";
   const declarations = arena.slice(arena.lastIndexOf("\nimport ")).replace(/^.*\n/, "");
   for (const [, line, doc, name, type, size] of declarations.matchAll(
-    /^\/\/ (.+)$|^\/\*\*\s*([\s\S]*?)\s*\*\/$|^export const (\w+)(?:: usize)? = (?:changetype<(\w+)>\()?memory\.data\((.+?)\)\)?;$/gm,
+    /^\/\/ (.+)$|^\/\*\*\s*([\s\S]*?)\s*\*\/$|^export const (\w+)(?:: usize)? = (?:changetype<(\w+)>\()?memory\.data\((.+?)(?:, \d+)?\)\)?;$/gm,
   )) {
     if (line !== undefined) [group, purpose] = [line, ""];
     else if (doc !== undefined) purpose = doc.replace(/\s*\n\s*\*\s*/g, " ");
@@ -189,7 +189,7 @@ test("docs/ram.md is what the arena says", async () => {
   assert.equal(
     buffers().length,
     declared,
-    "memory in assembly/arena.ts that is not declared as `export const NAME = memory.data(SIZE)`",
+    "memory in assembly/arena.ts that is not declared as `export const NAME = memory.data(SIZE, ALIGNMENT)`",
   );
   const expected = await table();
   const file = join(root, "docs", "ram.md");

@@ -105,7 +105,7 @@ export function equalsIgnoreCase(ptr: usize, len: u32, literal: usize): bool {
 /** Which word of the list the range is, counted from 1; 0 = none. With `anyCase` the case of ASCII letters does not count. */
 export function wordIndex(ptr: usize, len: u32, list: usize, anyCase: bool): i32 {
   for (let index = 1; load<u8>(list) != 0; index++) {
-    if (anyCase ? equalsIgnoreCase(ptr, len, list) : equals(ptr, len, list)) return index;
+    if (len === litLen(list) && (anyCase ? equalsIgnoreCase(ptr, len, list) : equals(ptr, len, list))) return index;
     list += 1 + litLen(list);
   }
   return 0;
