@@ -11,7 +11,10 @@ import { HttpResponse } from "./codec/http";
 import { JsonReader } from "./codec/json";
 import { FixedHeader } from "./codec/mqtt";
 import { Url } from "./codec/url";
+import { WITH_SHA1 } from "./crypto/grade";
 import { DigestContext, Hmac } from "./crypto/hmac";
+import { W } from "./crypto/sha1_mcu";
+import { K } from "./crypto/sha256_context";
 import { Alink, Message, PENDING_TABLE } from "./protocol/alink";
 import { Backoff, Random } from "./protocol/backoff";
 import { Downlink, DOWNLINK_CUT, DOWNLINK_SCRATCH, TOKEN_MAX } from "./protocol/downlink";
@@ -33,85 +36,88 @@ import { Config, CONFIG_SCRATCH } from "./agent/config_state";
 import { Inbox, REPLY } from "./agent/inbox_state";
 
 // structures: all that the agent knows is in these; they come first because low addresses are shorter in code
-export const EVENT_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
-export const SESSION_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
-export const FETCH_WRITER = changetype<Writer>(memory.data(offsetof<Writer>()));
-export const SESSION = changetype<MqttSession>(memory.data(offsetof<MqttSession>()));
-export const UPDATE = changetype<Update>(memory.data(offsetof<Update>()));
-export const FETCH = changetype<Fetch>(memory.data(offsetof<Fetch>()));
-export const AGENT = changetype<AgentState>(memory.data(offsetof<AgentState>()));
-export const CONFIG = changetype<Config>(memory.data(offsetof<Config>()));
-export const INBOX = changetype<Inbox>(memory.data(offsetof<Inbox>()));
-export const IDENTITY = changetype<Identity>(memory.data(offsetof<Identity>()));
-export const EVENTS = changetype<Events>(memory.data(offsetof<Events>()));
-export const FLASH = changetype<Flash>(memory.data(offsetof<Flash>()));
-export const RANDOM = changetype<Random>(memory.data(offsetof<Random>()));
-export const WINDOW = changetype<Window>(memory.data(offsetof<Window>()));
-export const SESSION_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>()));
-export const FIXED_HEADER = changetype<FixedHeader>(memory.data(offsetof<FixedHeader>()));
-export const HMAC = changetype<Hmac>(memory.data(offsetof<Hmac>()));
-export const MESSAGE = changetype<Message>(memory.data(offsetof<Message>()));
-export const COUNTER = changetype<Writer>(memory.data(offsetof<Writer>()));
-export const ALINK = changetype<Alink>(memory.data(offsetof<Alink>()));
+export const EVENT_WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
+export const SESSION_WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
+export const FETCH_WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
+export const SESSION = changetype<MqttSession>(memory.data(offsetof<MqttSession>(), 8));
+export const UPDATE = changetype<Update>(memory.data(offsetof<Update>(), 8));
+export const FETCH = changetype<Fetch>(memory.data(offsetof<Fetch>(), 8));
+export const AGENT = changetype<AgentState>(memory.data(offsetof<AgentState>(), 8));
+export const CONFIG = changetype<Config>(memory.data(offsetof<Config>(), 8));
+export const INBOX = changetype<Inbox>(memory.data(offsetof<Inbox>(), 8));
+export const IDENTITY = changetype<Identity>(memory.data(offsetof<Identity>(), 8));
+export const EVENTS = changetype<Events>(memory.data(offsetof<Events>(), 8));
+export const FLASH = changetype<Flash>(memory.data(offsetof<Flash>(), 8));
+export const RANDOM = changetype<Random>(memory.data(offsetof<Random>(), 8));
+export const WINDOW = changetype<Window>(memory.data(offsetof<Window>(), 8));
+export const SESSION_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>(), 8));
+export const FIXED_HEADER = changetype<FixedHeader>(memory.data(offsetof<FixedHeader>(), 8));
+export const HMAC = changetype<Hmac>(memory.data(offsetof<Hmac>(), 8));
+export const MESSAGE = changetype<Message>(memory.data(offsetof<Message>(), 8));
+export const COUNTER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
+export const ALINK = changetype<Alink>(memory.data(offsetof<Alink>(), 8));
 /** Incoming messages. */
-export const READER = changetype<JsonReader>(memory.data(offsetof<JsonReader>()));
+export const READER = changetype<JsonReader>(memory.data(offsetof<JsonReader>(), 8));
 /** The configuration at first, then the application's posts. */
-export const IN_READER = changetype<JsonReader>(memory.data(offsetof<JsonReader>()));
-export const DOWNLINK = changetype<Downlink>(memory.data(offsetof<Downlink>()));
-export const OFFER = changetype<Offer>(memory.data(offsetof<Offer>()));
-export const DIGEST = changetype<DigestContext>(memory.data(offsetof<DigestContext>()));
-export const IMAGE = changetype<Image>(memory.data(offsetof<Image>()));
-export const URL = changetype<Url>(memory.data(offsetof<Url>()));
-export const RESPONSE = changetype<HttpResponse>(memory.data(offsetof<HttpResponse>()));
-export const CHUNKED = changetype<Chunked>(memory.data(offsetof<Chunked>()));
-export const FETCH_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>()));
-export const JOURNAL = changetype<Journal>(memory.data(offsetof<Journal>()));
+export const IN_READER = changetype<JsonReader>(memory.data(offsetof<JsonReader>(), 8));
+export const DOWNLINK = changetype<Downlink>(memory.data(offsetof<Downlink>(), 8));
+export const OFFER = changetype<Offer>(memory.data(offsetof<Offer>(), 8));
+export const DIGEST = changetype<DigestContext>(memory.data(offsetof<DigestContext>(), 8));
+export const IMAGE = changetype<Image>(memory.data(offsetof<Image>(), 8));
+export const URL = changetype<Url>(memory.data(offsetof<Url>(), 8));
+export const RESPONSE = changetype<HttpResponse>(memory.data(offsetof<HttpResponse>(), 8));
+export const CHUNKED = changetype<Chunked>(memory.data(offsetof<Chunked>(), 8));
+export const FETCH_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>(), 8));
+export const JOURNAL = changetype<Journal>(memory.data(offsetof<Journal>(), 8));
 /** Payloads of the journal's records, as they stand in the state region. */
 export const INSTALLED_CAP: u32 = INSTALLED_SIZE;
 export const UPDATE_CAP: u32 = UPDATE_SIZE;
-export const INSTALLED = changetype<Installed>(memory.data(INSTALLED_SIZE));
-export const UPDATE_STATE = changetype<UpdateState>(memory.data(UPDATE_SIZE));
-export const RUNNING = changetype<Running>(memory.data(offsetof<Running>()));
+export const INSTALLED = changetype<Installed>(memory.data(INSTALLED_SIZE, 8));
+export const UPDATE_STATE = changetype<UpdateState>(memory.data(UPDATE_SIZE, 8));
+export const RUNNING = changetype<Running>(memory.data(offsetof<Running>(), 8));
 
 // the literals of all texts stand here, because addresses below 8192 are shorter in code
 export const LITERALS: usize = S("");
+// so do the tables that are read at an offset known while compiling
+export const SHA256_CONSTANTS: usize = K;
+export const SHA1_SCHEDULE: usize = WITH_SHA1 ? W : 0;
 
 // texts of the configuration: a length byte each, then the longest value
-export const PRODUCT_KEY: usize = memory.data(1 + 20);
-export const DEVICE_NAME: usize = memory.data(1 + 32);
-export const DEVICE_SECRET: usize = memory.data(1 + 64);
-export const CLIENT_ID: usize = memory.data(1 + 64);
-export const TIMESTAMP: usize = memory.data(1 + 20);
-export const REGION: usize = memory.data(1 + 32);
-export const INSTANCE_ID: usize = memory.data(1 + 64);
-export const ENDPOINT: usize = memory.data(1 + 254);
-export const VERSION: usize = memory.data(1 + VERSION_MAX);
-export const CONFIG_BUFFER: usize = memory.data(CONFIG_SCRATCH);
+export const PRODUCT_KEY: usize = memory.data(1 + 20, 1);
+export const DEVICE_NAME: usize = memory.data(1 + 32, 1);
+export const DEVICE_SECRET: usize = memory.data(1 + 64, 1);
+export const CLIENT_ID: usize = memory.data(1 + 64, 1);
+export const TIMESTAMP: usize = memory.data(1 + 20, 1);
+export const REGION: usize = memory.data(1 + 32, 1);
+export const INSTANCE_ID: usize = memory.data(1 + 64, 1);
+export const ENDPOINT: usize = memory.data(1 + 254, 1);
+export const VERSION: usize = memory.data(1 + VERSION_MAX, 1);
+export const CONFIG_BUFFER: usize = memory.data(CONFIG_SCRATCH, 4);
 
 // peers of the channels
-export const MQTT_PEER: usize = memory.data(PEER_MAX);
-export const HTTP_PEER: usize = memory.data(PEER_MAX);
+export const MQTT_PEER: usize = memory.data(PEER_MAX, 4);
+export const HTTP_PEER: usize = memory.data(PEER_MAX, 4);
 
 // one update at a time
-export const RUNNING_VERSION: usize = memory.data(VERSION_MAX);
-export const OFFER_VERSION: usize = memory.data(VERSION_MAX);
-export const OFFER_URL: usize = memory.data(URL_MAX);
-export const OFFER_DIGEST: usize = memory.data(DIGEST_MAX);
-export const OFFER_BUFFER: usize = memory.data(OFFER_SCRATCH);
-export const READ_BACK_BUFFER: usize = memory.data(READ_BACK);
-export const JOURNAL_BUFFER: usize = memory.data(2 * JOURNAL_PAGE);
-export const UPDATE_BUFFER: usize = memory.data(UPDATE_SCRATCH);
+export const RUNNING_VERSION: usize = memory.data(VERSION_MAX, 4);
+export const OFFER_VERSION: usize = memory.data(VERSION_MAX, 4);
+export const OFFER_URL: usize = memory.data(URL_MAX, 4);
+export const OFFER_DIGEST: usize = memory.data(DIGEST_MAX, 4);
+export const OFFER_BUFFER: usize = memory.data(OFFER_SCRATCH, 4);
+export const READ_BACK_BUFFER: usize = memory.data(READ_BACK, 4);
+export const JOURNAL_BUFFER: usize = memory.data(2 * JOURNAL_PAGE, 4);
+export const UPDATE_BUFFER: usize = memory.data(UPDATE_SCRATCH, 4);
 
 // sessions
-export const CARRY: usize = memory.data(TOPIC_MAX);
-export const FLIGHTS_BUFFER: usize = memory.data(FLIGHT_TABLE);
-export const PENDING_BUFFER: usize = memory.data(PENDING_TABLE);
+export const CARRY: usize = memory.data(TOPIC_MAX, 4);
+export const FLIGHTS_BUFFER: usize = memory.data(FLIGHT_TABLE, 4);
+export const PENDING_BUFFER: usize = memory.data(PENDING_TABLE, 4);
 /** Ids of the requests that wait for the application. */
-export const REPLY_TABLE: usize = memory.data(REPLIES * REPLY);
-export const MAC: usize = memory.data(DIGEST_MAX);
-export const DOWNLINK_ID: usize = memory.data(TOKEN_MAX + 2);
-export const DOWNLINK_BUFFER: usize = memory.data(DOWNLINK_SCRATCH);
-export const DOWNLINK_CUT_BUFFER: usize = memory.data(DOWNLINK_CUT);
+export const REPLY_TABLE: usize = memory.data(REPLIES * REPLY, 4);
+export const MAC: usize = memory.data(DIGEST_MAX, 4);
+export const DOWNLINK_ID: usize = memory.data(TOKEN_MAX + 2, 4);
+export const DOWNLINK_BUFFER: usize = memory.data(DOWNLINK_SCRATCH, 4);
+export const DOWNLINK_CUT_BUFFER: usize = memory.data(DOWNLINK_CUT, 4);
 
 // windows: the host's from the call that returns them until the matching acknowledgement
 export const MQTT_RX_WINDOW: usize = memory.data(MQTT_RX);

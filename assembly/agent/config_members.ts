@@ -10,7 +10,7 @@ import {
   TIMESTAMP,
   VERSION,
 } from "../arena";
-import { equalsIgnoreCase, S } from "../bytes/text";
+import { equalsIgnoreCase, L, S, wordIndex } from "../bytes/text";
 import { WITH_SHA1 } from "../crypto/grade";
 import { VERSION_MAX } from "../protocol/offer";
 
@@ -47,31 +47,17 @@ export function is(ptr: usize, len: u32, name: usize): bool {
   return equalsIgnoreCase(ptr, len, name);
 }
 
+/** Names in the order of Member. */
 export function memberOf(p: usize, n: u32): Member {
-  if (is(p, n, S("productKey"))) return Member.ProductKey;
-  if (is(p, n, S("deviceName"))) return Member.DeviceName;
-  if (is(p, n, S("deviceSecret"))) return Member.DeviceSecret;
-  if (is(p, n, S("clientId"))) return Member.ClientId;
-  if (is(p, n, S("timestamp"))) return Member.Timestamp;
-  if (is(p, n, S("region"))) return Member.Region;
-  if (is(p, n, S("instanceId"))) return Member.InstanceId;
-  if (is(p, n, S("endpoint"))) return Member.Endpoint;
-  if (is(p, n, S("version"))) return Member.Version;
-  if (is(p, n, S("signMethod"))) return Member.SignMethod;
-  if (is(p, n, S("keepAlive"))) return Member.KeepAlive;
-  if (is(p, n, S("cleanSession"))) return Member.CleanSession;
-  if (is(p, n, S("allowPlain"))) return Member.AllowPlain;
-  return is(p, n, S("flash")) ? Member.Flash : Member.None;
+  const names = L(
+    "productKey deviceName deviceSecret clientId timestamp region instanceId endpoint version signMethod keepAlive cleanSession allowPlain flash",
+  );
+  return wordIndex(p, n, names, true);
 }
 
 export function flashMemberOf(p: usize, n: u32): Member {
-  if (is(p, n, S("sector"))) return Member.Sector;
-  if (is(p, n, S("write"))) return Member.Write;
-  if (is(p, n, S("erased"))) return Member.Erased;
-  if (is(p, n, S("slots"))) return Member.Slots;
-  if (is(p, n, S("state"))) return Member.State;
-  if (is(p, n, S("queue"))) return Member.Queue;
-  return is(p, n, S("boot")) ? Member.Boot : Member.None;
+  const index = wordIndex(p, n, L("sector write erased slots state queue boot"), true);
+  return index == 0 ? Member.None : Member.Flash + index;
 }
 
 /** Where a text is kept: a length byte, then the value. 0 = it is not kept. */

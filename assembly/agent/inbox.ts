@@ -9,7 +9,7 @@ import { putBytes, putByte, putDecimal, putSigned, putText, Writer, writerDone, 
 import { JsonToken, jsonFinish, jsonInit, jsonNext } from "../codec/json";
 import { jsonEscape } from "../codec/json_escape";
 import { largestBody, Message, nextMessage, pendingAdd, pendingRoom, send } from "../protocol/alink";
-import { eventBegin, eventEnd } from "../protocol/events";
+import { emitFault, eventBegin, eventEnd } from "../protocol/events";
 import {
   publishBegin,
   publishEnd,
@@ -199,12 +199,7 @@ function check(): bool {
 /** The body is not JSON: say so with the id that the application knows. */
 function refuseBody(): bool {
   if (INBOX.kind == Post.Property) emitPosted(INBOX.id, Code.BadArgument);
-  else {
-    const w = eventBegin(EVENTS, S('{"event":"fault","code":-3,"detail":'));
-    putDecimal(w, INBOX.token);
-    putText(w, S(',"desc":"data of the reply is not a JSON object"'));
-    eventEnd(EVENTS, Event.Fault);
-  }
+  else emitFault(EVENTS, Code.BadArgument, INBOX.token, S("data of the reply is not a JSON object"));
   INBOX.kind = 0;
   return false;
 }

@@ -2,10 +2,10 @@
 import { Code, Event } from "../abi";
 import { ALINK, CARRY, DOWNLINK, EVENTS, IDENTITY, SESSION, UPDATE } from "../arena";
 import { S } from "../bytes/text";
-import { putDecimal, putSigned, putText } from "../bytes/writer";
+import { putDecimal, putText } from "../bytes/writer";
 import { pendingRestart, pendingTake } from "../protocol/alink";
 import { downlinkData, downlinkEnd, downlinkId, downlinkSlice, downlinkStart } from "../protocol/downlink";
-import { eventBegin, eventEnd } from "../protocol/events";
+import { emitFault, eventBegin, eventEnd } from "../protocol/events";
 import { MqttEvent, mqttNext, publishPtr, publishSpan, publishTake, TOPIC_MAX } from "../protocol/mqtt_reader";
 import { Topic, topicOf } from "../protocol/topics";
 import { updateAcknowledged, updateConnected, updateMissed } from "../protocol/update";
@@ -75,7 +75,7 @@ function begin(): void {
 /** It is complete, and acknowledged. */
 function end(): void {
   const d = DOWNLINK;
-  if (!downlinkEnd(d)) return emitFault(Code.BadMessage, d.topic, S("a message of the platform is not JSON"));
+  if (!downlinkEnd(d)) return emitFault(EVENTS, Code.BadMessage, d.topic, S("a message of the platform is not JSON"));
   switch (d.topic) {
     case Topic.PropertyPostReply: {
       const id = downlinkId(d);
@@ -84,7 +84,8 @@ function end(): void {
     }
     case Topic.PropertySet:
       if (!d.delivered) refuseRequest();
-      else if (!awaitReply()) emitFault(Code.BadMessage, <i32>d.request, S("a property set has no id to answer to"));
+      else if (!awaitReply())
+        emitFault(EVENTS, Code.BadMessage, <i32>d.request, S("a property set has no id to answer to"));
       return;
     case Topic.FirmwareGetReply: {
       const asked = pendingTake(ALINK, downlinkId(d), Topic.FirmwareGet);
@@ -100,15 +101,4 @@ function end(): void {
 function offered(): void {
   if (DOWNLINK.offers && updateListens(UPDATE)) updateOffer(UPDATE);
   else updateMissed(UPDATE);
-}
-
-function emitFault(code: i32, detail: i32, text: usize): void {
-  const w = eventBegin(EVENTS, S('{"event":"fault","code":'));
-  putSigned(w, code);
-  putText(w, S(',"detail":'));
-  putSigned(w, detail);
-  putText(w, S(',"desc":"'));
-  putText(w, text);
-  putText(w, S('"'));
-  eventEnd(EVENTS, Event.Fault);
 }

@@ -13,6 +13,12 @@ export function S(text: string): usize {
   return changetype<usize>(text);
 }
 
+/** Address of a list of words, for `wordIndex`: `words` are ASCII, one blank between each two, written in place. */
+export function L(words: string): usize {
+  ERROR("L needs the transform ./asc-transform.mjs: name it under transform in the asconfig file");
+  return changetype<usize>(words);
+}
+
 /** Bytes in a literal, 0..255. */
 export function litLen(literal: usize): u32 {
   return load<u8>(literal);
@@ -94,6 +100,15 @@ export function equalsIgnoreCase(ptr: usize, len: u32, literal: usize): bool {
     if (Ascii.lower(load<u8>(ptr + i)) !== Ascii.lower(load<u8>(literal + i, 1))) return false;
   }
   return true;
+}
+
+/** Which word of the list the range is, counted from 1; 0 = none. With `anyCase` the case of ASCII letters does not count. */
+export function wordIndex(ptr: usize, len: u32, list: usize, anyCase: bool): i32 {
+  for (let index = 1; load<u8>(list) != 0; index++) {
+    if (len === litLen(list) && (anyCase ? equalsIgnoreCase(ptr, len, list) : equals(ptr, len, list))) return index;
+    list += 1 + litLen(list);
+  }
+  return 0;
 }
 
 /** Whether two ranges of `len` bytes are equal, in a time that depends on `len` alone: for digests and signatures. */

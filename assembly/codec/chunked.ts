@@ -4,7 +4,7 @@
  * to see another body than its neighbour.
  */
 import { Code } from "../abi";
-import { Ascii } from "../bytes/text";
+import { Ascii, fill } from "../bytes/text";
 
 /** What `chunkedNext` found; results below zero are a `Code`. */
 export const enum ChunkedPart {
@@ -56,14 +56,8 @@ export class Chunked {
 
 /** Begin a body. */
 export function chunkedInit(c: Chunked): void {
-  c.at = 0;
-  c.dataPtr = 0;
-  c.dataLen = 0;
-  c.state = State.Size;
-  c.left = 0;
-  c.digits = 0;
-  c.extra = 0;
-  c.fault = Code.Ok;
+  // zero is State.Size and Code.Ok, too
+  fill(changetype<usize>(c), 0, offsetof<Chunked>());
 }
 
 /**

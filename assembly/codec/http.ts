@@ -4,9 +4,9 @@
  * header field that a download does not need. The body's chunks are in chunked.ts.
  */
 import { Code } from "../abi";
-import { equalsIgnoreCase, S } from "../bytes/text";
+import { equalsIgnoreCase, fill, L, S, wordIndex } from "../bytes/text";
 import { putByte, putDecimal, putText, Writer } from "../bytes/writer";
-import { HTTP_OPEN, HttpRange, rangeInit, rangeRead, u32Read } from "./http_range";
+import { HTTP_OPEN, HttpRange, rangeRead, u32Read } from "./http_range";
 import { Url, urlPutAuthority, urlPutPath } from "./url";
 
 export { ContentRange, HTTP_OPEN } from "./http_range";
@@ -77,12 +77,6 @@ const KEEP_ALIVE: u32 = 512;
 @unmanaged
 @final
 export class HttpResponse extends HttpRange {
-  /** First byte that was not taken, after httpHead. */
-  at: usize = 0;
-  /** Where Location is copied to. */
-  location: usize = 0;
-  /** Room there, bytes. A longer Location is cut, which locationLen tells. */
-  locationCap: u32 = 0;
   /** Length of Location, bytes; 0 = there was none. */
   locationLen: u32 = 0;
   /** 200..599. */
@@ -95,8 +89,6 @@ export class HttpResponse extends HttpRange {
   keepAlive: bool = false;
   contentLength: u32 = 0;
   state: i32 = 0;
-  /** Bytes of the head so far. */
-  taken: u32 = 0;
   /** Minor version. */
   minor: u32 = 0;
   /** The Field whose value is being read. */
@@ -107,6 +99,15 @@ export class HttpResponse extends HttpRange {
   carried: u32 = 0;
   /** 1 while white space in a value waits for what follows it. */
   space: u32 = 0;
+  // what follows outlives a head: an interim response is followed by another one
+  /** First byte that was not taken, after httpHead. */
+  at: usize = 0;
+  /** Where Location is copied to. */
+  location: usize = 0;
+  /** Room there, bytes. A longer Location is cut, which locationLen tells. */
+  locationCap: u32 = 0;
+  /** Bytes of the head so far. */
+  taken: u32 = 0;
   /** The first error, for good; Ok = none. */
   fault: i32 = 0;
   carry0: u64 = 0;
@@ -127,20 +128,9 @@ export function httpInit(r: HttpResponse): void {
   beginHead(r);
 }
 
+/** Everything up to `at` begins at zero: State.Status, Field.Other, and nothing said about a range. */
 function beginHead(r: HttpResponse): void {
-  r.locationLen = 0;
-  r.status = 0;
-  r.hasLength = false;
-  r.chunked = false;
-  r.keepAlive = false;
-  r.contentLength = 0;
-  rangeInit(r);
-  r.state = State.Status;
-  r.minor = 0;
-  r.field = Field.Other;
-  r.seen = 0;
-  r.carried = 0;
-  r.space = 0;
+  fill(changetype<usize>(r), 0, offsetof<HttpResponse>("at"));
 }
 
 function carry(r: HttpResponse): usize {
@@ -257,12 +247,9 @@ function name(r: HttpResponse, byte: u32): i32 {
   return HttpResult.NeedMore;
 }
 
+/** Names in the order of Field. */
 function fieldOf(ptr: usize, len: u32): i32 {
-  if (equalsIgnoreCase(ptr, len, S("Content-Length"))) return Field.ContentLength;
-  if (equalsIgnoreCase(ptr, len, S("Transfer-Encoding"))) return Field.TransferEncoding;
-  if (equalsIgnoreCase(ptr, len, S("Connection"))) return Field.Connection;
-  if (equalsIgnoreCase(ptr, len, S("Content-Range"))) return Field.ContentRange;
-  return equalsIgnoreCase(ptr, len, S("Location")) ? Field.Location : Field.Other;
+  return wordIndex(ptr, len, L("Content-Length Transfer-Encoding Connection Content-Range Location"), true);
 }
 
 /** A byte of a value. White space around it is dropped, and inside it becomes one space. */

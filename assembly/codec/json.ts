@@ -7,6 +7,7 @@
  * (§8.1); duplicate members are reported as they come (§4).
  */
 import { Code } from "../abi";
+import { fill } from "../bytes/text";
 import { JSON_KEY, JsonText, TextResult, textBegin, textKey, textNext, textPutRun } from "./json_text";
 
 /** What `jsonNext` found; results below zero are a `Code`. */
@@ -86,17 +87,8 @@ export class JsonReader extends JsonText {
 
 /** Begin a document. `at` and `end` are the caller's to set. */
 export function jsonInit(r: JsonReader): void {
-  r.at = 0;
-  r.end = 0;
-  r.out = 0;
-  r.cap = 0;
-  r.len = 0;
-  r.total = 0;
-  r.depth = 0;
-  r.keyLen = 0;
-  r.state = State.Value;
-  r.kinds = 0;
-  r.fault = Code.Ok;
+  // zero is the beginning of everything: State.Value, Code.Ok, no depth
+  fill(changetype<usize>(r), 0, offsetof<JsonReader>());
 }
 
 /** -> the last key, min(keyLen, JSON_KEY) bytes, until the next key begins. */

@@ -1,8 +1,9 @@
 /**
  * JSON strings for output (RFC 8259 §7). Everything else of a document is punctuation that its author writes as it is.
  */
-import { putByte, putBytes, Writer } from "../bytes/writer";
-import { sequenceLength } from "./json_text";
+import { litLen, litPtr, S } from "../bytes/text";
+import { putByte, putBytes, putText, Writer } from "../bytes/writer";
+import { ESCAPES, sequenceLength } from "./json_text";
 
 /**
  * Write `len` bytes of text as the body of a JSON string, quotes not included. Control characters become their short
@@ -25,11 +26,7 @@ export function jsonEscape(w: Writer, ptr: usize, len: u32): void {
     }
     putBytes(w, from, <u32>(at - from));
     if (n == 0) putEscaped(w, byte);
-    else {
-      putByte(w, 0xef);
-      putByte(w, 0xbf);
-      putByte(w, 0xbd);
-    }
+    else putText(w, S("\ufffd"));
     at += n == 0 ? 1 : -n;
     from = at;
   }
@@ -38,31 +35,12 @@ export function jsonEscape(w: Writer, ptr: usize, len: u32): void {
 
 /** §7: a byte that may not stand in a string as it is. */
 function putEscaped(w: Writer, byte: u32): void {
-  putByte(w, 0x5c);
-  switch (byte) {
-    case 0x22:
-    case 0x5c:
-      putByte(w, byte);
-      return;
-    case 8:
-      putByte(w, 0x62);
-      return;
-    case 9:
-      putByte(w, 0x74);
-      return;
-    case 10:
-      putByte(w, 0x6e);
-      return;
-    case 12:
-      putByte(w, 0x66);
-      return;
-    case 13:
-      putByte(w, 0x72);
-      return;
+  for (let at = litPtr(ESCAPES); at < litPtr(ESCAPES) + litLen(ESCAPES); at += 2) {
+    if (load<u8>(at, 1) != byte) continue;
+    putByte(w, 0x5c);
+    return putByte(w, load<u8>(at));
   }
-  putByte(w, 0x75);
-  putByte(w, 0x30);
-  putByte(w, 0x30);
+  putText(w, S("\\u00"));
   putByte(w, 0x30 + (byte >>> 4));
   const low = byte & 15;
   putByte(w, low + (low < 10 ? 48 : 87));

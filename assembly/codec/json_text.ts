@@ -3,7 +3,7 @@
  * of the reader in json.ts that looks at characters; that one puts the text of numbers into the same sink.
  */
 import { Code } from "../abi";
-import { copy } from "../bytes/text";
+import { Ascii, copy, litLen, litPtr, S } from "../bytes/text";
 
 /** Longest key that is kept, bytes. A longer one is cut in the carry, which its length tells. */
 export const JSON_KEY: u32 = 40;
@@ -144,38 +144,22 @@ function special(t: JsonText, byte: u32): i32 {
   return inside == Inside.Hex ? hex(t, byte) : sequence(t, byte);
 }
 
+/** §7: characters with a short escape: the letter behind the backslash, then what it stands for. */
+export const ESCAPES: usize = S('b\bf\fn\nr\rt\t""//\\\\');
+
 /** §7: the byte after a backslash. */
 function escape(t: JsonText, byte: u32): i32 {
-  let plainByte: u32 = byte;
-  switch (byte) {
-    case 0x75:
-      beginHex(t);
-      return TextResult.NeedMore;
-    case 0x62:
-      plainByte = 8;
-      break;
-    case 0x66:
-      plainByte = 12;
-      break;
-    case 0x6e:
-      plainByte = 10;
-      break;
-    case 0x72:
-      plainByte = 13;
-      break;
-    case 0x74:
-      plainByte = 9;
-      break;
-    case 0x22:
-    case 0x2f:
-    case 0x5c:
-      break;
-    default:
-      return Code.BadMessage;
+  if (byte == 0x75) {
+    beginHex(t);
+    return TextResult.NeedMore;
   }
-  put(t, plainByte, 1);
-  t.inside = Inside.Plain;
-  return TextResult.NeedMore;
+  for (let at = litPtr(ESCAPES); at < litPtr(ESCAPES) + litLen(ESCAPES); at += 2) {
+    if (load<u8>(at) != byte) continue;
+    put(t, load<u8>(at, 1), 1);
+    t.inside = Inside.Plain;
+    return TextResult.NeedMore;
+  }
+  return Code.BadMessage;
 }
 
 function beginHex(t: JsonText): void {
@@ -185,9 +169,9 @@ function beginHex(t: JsonText): void {
 }
 
 function hex(t: JsonText, byte: u32): i32 {
-  const letter = (byte | 0x20) - 97;
-  if (byte - 48 >= 10 && letter >= 6) return Code.BadMessage;
-  t.unit = (t.unit << 4) | (letter < 6 ? letter + 10 : byte - 48);
+  const digit = Ascii.hexDigit(byte);
+  if (digit < 0) return Code.BadMessage;
+  t.unit = (t.unit << 4) | digit;
   t.left -= 1;
   if (t.left == 0) codeUnit(t, t.unit);
   return TextResult.NeedMore;

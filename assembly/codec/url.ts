@@ -4,7 +4,7 @@
  * removal of dot segments. A Url holds offsets into the caller's text, nothing is copied.
  */
 import { Code } from "../abi";
-import { Ascii, equalsIgnoreCase, S } from "../bytes/text";
+import { Ascii, L, parseU32, wordIndex } from "../bytes/text";
 import { putByte, putBytes, putDecimal, Writer, writerDone } from "../bytes/writer";
 
 /** Schemes that are known. The odd ones run over TLS. */
@@ -100,13 +100,9 @@ function schemeLength(text: usize, len: u32): u32 {
   return 0;
 }
 
+/** -> a Scheme, in the order of which the words stand, or -1. */
 function schemeOf(text: usize, len: u32): i32 {
-  if (equalsIgnoreCase(text, len, S("http"))) return Scheme.Http;
-  if (equalsIgnoreCase(text, len, S("https"))) return Scheme.Https;
-  if (equalsIgnoreCase(text, len, S("mqtt"))) return Scheme.Mqtt;
-  if (equalsIgnoreCase(text, len, S("mqtts"))) return Scheme.Mqtts;
-  if (equalsIgnoreCase(text, len, S("tcp"))) return Scheme.Tcp;
-  return equalsIgnoreCase(text, len, S("tls")) ? Scheme.Tls : -1;
+  return wordIndex(text, len, L("http https mqtt mqtts tcp tls"), true) - 1;
 }
 
 function endsAuthority(byte: u32): bool {
@@ -144,15 +140,10 @@ function inName(byte: u32): bool {
 /** An empty port is the scheme's own (RFC 3986 §3.2.3). */
 function port(u: Url, at: u32, end: u32): i32 {
   if (at == end) return Code.Ok;
-  let value: u32 = 0;
-  for (; at < end; at++) {
-    const digit = <u32>load<u8>(u.text + at) - 48;
-    if (digit > 9) return Code.BadMessage;
-    value = value * 10 + digit;
-    if (value > 65535) return Code.BadMessage;
-  }
-  u.port = value;
-  return value == 0 ? Code.BadMessage : Code.Ok;
+  const value = parseU32(u.text + at, end - at);
+  if (value < 1 || value > 65535) return Code.BadMessage;
+  u.port = <u32>value;
+  return Code.Ok;
 }
 
 /** Write host, and port when it is not the scheme's own: the Host field (RFC 9110 §7.2). */

@@ -10,7 +10,7 @@ import { Sha1 } from "./sha1_context";
 const ROUND: usize = 80;
 
 /** The message schedule of the block in hand, eighty words; shared by all contexts. */
-const W: usize = HOST ? 0 : memory.data(320);
+export const W: usize = HOST ? 0 : memory.data(320);
 
 /** Forget the last message. */
 export function wipe(): void {

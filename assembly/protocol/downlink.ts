@@ -3,7 +3,7 @@
  * property set and the payload of an application topic go on to the application in pieces, whatever their length.
  */
 import { Event, Piece } from "../abi";
-import { copy, equals, parseU32, S } from "../bytes/text";
+import { copy, equals, fill, parseU32, S } from "../bytes/text";
 import { putByte, putBytes, putDecimal, putText } from "../bytes/writer";
 import { JsonReader, JsonToken, jsonFinish, jsonInit, jsonKeyPtr, jsonNext } from "../codec/json";
 import { jsonEscape } from "../codec/json_escape";
@@ -36,9 +36,17 @@ export class Downlink {
   reader: JsonReader = changetype<JsonReader>(0);
   events: Events = changetype<Events>(0);
   offer: Offer = changetype<Offer>(0);
-  topic: Topic = Topic.Application;
   /** Whether an offer in this message may be read into `offer`. */
   offers: bool = false;
+  /** Number of the present property set, for the application's reply. */
+  request: u32 = 0;
+  /** The id as it came: TOKEN_MAX bytes, and two more for the quotes. */
+  id: usize = 0;
+  scratch: usize = 0;
+  /** The beginning of a UTF-8 sequence of an application message that was cut by the end of a slice. */
+  cut: usize = 0;
+  // what follows is zero at the beginning of a message
+  topic: Topic = Topic.Application;
   member: Member = Member.None;
   /** The result of the last reader step, to see the end and faults. */
   token: i32 = 0;
@@ -48,17 +56,10 @@ export class Downlink {
   streaming: bool = false;
   /** They were handed on whole. */
   delivered: bool = false;
-  /** Number of the present property set, for the application's reply. */
-  request: u32 = 0;
-  /** The id as it came: TOKEN_MAX bytes, and two more for the quotes. */
-  id: usize = 0;
-  idLength: u32 = 0;
   idText: bool = false;
   idCut: bool = false;
+  idLength: u32 = 0;
   code: u32 = 0;
-  scratch: usize = 0;
-  /** The beginning of a UTF-8 sequence of an application message that was cut by the end of a slice. */
-  cut: usize = 0;
   cutLength: u32 = 0;
 }
 
@@ -67,17 +68,9 @@ export const DOWNLINK_CUT: u32 = CUT_MAX + TEXT_SLICE;
 
 /** A PUBLISH begins; `topicPtr` is its topic where it is an application topic. */
 export function downlinkStart(d: Downlink, topic: Topic, topicPtr: usize, topicLength: u32): void {
+  const from = offsetof<Downlink>("topic");
+  fill(changetype<usize>(d) + from, 0, offsetof<Downlink>() - from);
   d.topic = topic;
-  d.member = Member.None;
-  d.open = false;
-  d.streaming = false;
-  d.delivered = false;
-  d.idLength = 0;
-  d.idText = false;
-  d.idCut = false;
-  d.code = 0;
-  d.cutLength = 0;
-  d.token = JsonToken.NeedMore;
   jsonInit(d.reader);
   if (topic == Topic.Upgrade || topic == Topic.FirmwareGetReply) {
     if (d.offers) offerInit(d.offer);

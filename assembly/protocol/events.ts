@@ -3,9 +3,9 @@
  * set of any size) is several pieces of the same kind. Whoever emits makes sure of `eventsRoom` first, so that nothing
  * is ever dropped: while there is no room, the sessions stand still and close their receive windows.
  */
-import { EVENT_PIECE, Piece } from "../abi";
+import { Event, EVENT_PIECE, Piece } from "../abi";
 import { move, S } from "../bytes/text";
-import { putText, Writer, writerDone, writerInit } from "../bytes/writer";
+import { putByte, putSigned, putText, Writer, writerDone, writerInit } from "../bytes/writer";
 import { EVENT_QUEUE } from "../profile";
 
 /** Bytes before each piece: kind, how it goes on, length (u16). */
@@ -70,6 +70,18 @@ export function eventBegin(e: Events, name: usize): Writer {
 export function eventEnd(e: Events, kind: i32): void {
   putText(e.writer, S("}"));
   pieceEnd(e, kind, Piece.Last);
+}
+
+/** Something to know about that needs no other event. */
+export function emitFault(e: Events, code: i32, detail: i32, text: usize): void {
+  const w = eventBegin(e, S('{"event":"fault","code":'));
+  putSigned(w, code);
+  putText(w, S(',"detail":'));
+  putSigned(w, detail);
+  putText(w, S(',"desc":"'));
+  putText(w, text);
+  putByte(w, 34);
+  eventEnd(e, Event.Fault);
 }
 
 export function eventsKind(e: Events): i32 {

@@ -4,7 +4,7 @@
  * length.
  */
 import { Code } from "../abi";
-import { equals, equalsIgnoreCase, fill, hexDecode, parseU32, S } from "../bytes/text";
+import { equals, equalsIgnoreCase, fill, hexDecode, L, parseU32, S, wordIndex } from "../bytes/text";
 import { JsonReader, JsonToken, jsonKeyPtr } from "../codec/json";
 import { Digest, digestLength } from "../crypto/hmac";
 
@@ -78,18 +78,9 @@ function refuse(o: Offer, code: i32): void {
   if (o.refusal == 0) o.refusal = code;
 }
 
+/** Names in the order of Field. */
 function fieldOf(ptr: usize, len: u32): Field {
-  if (equals(ptr, len, S("version"))) return Field.Version;
-  if (equals(ptr, len, S("url"))) return Field.Url;
-  if (equals(ptr, len, S("size"))) return Field.Size;
-  if (equals(ptr, len, S("sign"))) return Field.Sign;
-  if (equals(ptr, len, S("signMethod"))) return Field.Method;
-  if (equals(ptr, len, S("md5"))) return Field.Md5;
-  if (equals(ptr, len, S("module"))) return Field.Module;
-  if (equals(ptr, len, S("isDiff"))) return Field.Diff;
-  if (equals(ptr, len, S("files"))) return Field.Files;
-  if (equals(ptr, len, S("dProtocol"))) return Field.Protocol;
-  return Field.None;
+  return wordIndex(ptr, len, L("version url size sign signMethod md5 module isDiff files dProtocol"), false);
 }
 
 /** A key of `data`: choose where its value goes. */

@@ -14,6 +14,7 @@ import {
 } from "../bytes/writer";
 import { describe } from "./describe";
 import { eventBegin, eventEnd, Events } from "./events";
+import * as events from "./events";
 import { Digest, digestLength } from "../crypto/hmac";
 import { UpdateState, updateDigest, updateFrom, updateVersion } from "./update_state";
 
@@ -103,12 +104,7 @@ export function emitFailed(e: Events, s: UpdateState, scratch: usize): void {
 
 /** Something to know about that ends nothing. */
 export function emitFault(e: Events, code: i32, text: usize): void {
-  const w = eventBegin(e, S('{"event":"fault","code":'));
-  putSigned(w, code);
-  putText(w, S(',"detail":0,"desc":"'));
-  putText(w, text);
-  putByte(w, 34);
-  eventEnd(e, Event.Fault);
+  events.emitFault(e, code, 0, text);
 }
 
 /** Why the update failed, in words, into DESC_MAX bytes at `scratch`. -> their number. */

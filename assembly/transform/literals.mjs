@@ -4,6 +4,8 @@
 // then the UTF-8 bytes. All literals of a compilation stand once each in one data segment, in the order in which the
 // compiler read them, so equal sources give equal bytes. Without this transform bytes/text refuses to compile.
 //
+// `L("several words")` becomes the address of a list: each word as such a literal, then a length of zero.
+//
 // How: every `S("text")` is rewritten to `(S + offset)`, and the function S in bytes/text to a constant that holds the
 // segment's address. Both are constants to the compiler, so S may stand in a constant's initialiser and in
 // `memory.data<u32>([S("a"), S("b")])` too.
@@ -41,8 +43,9 @@ class Segment {
   #offsets = new Map();
 
   /** @returns the literal's offset in the segment, or a message that says why there can be none */
-  add(text) {
-    const known = this.#offsets.get(text);
+  add(text, list = false) {
+    const key = list ? `list ${text}` : `text ${text}`;
+    const known = this.#offsets.get(key);
     if (known !== undefined) return known;
     if (!text.isWellFormed()) return "the literal holds half of a surrogate pair; write whole characters";
     const utf8 = Buffer.from(text, "utf8");
@@ -50,14 +53,15 @@ class Segment {
       return `the literal has ${utf8.length} bytes, the limit is ${LITERAL_MAX}; split it into several`;
     }
     const offset = this.bytes.length;
-    this.#offsets.set(text, offset);
-    this.bytes.push(utf8.length, ...utf8);
+    this.#offsets.set(key, offset);
+    if (!list) this.bytes.push(utf8.length, ...utf8);
+    else for (const word of [...text.split(" "), ""]) this.bytes.push(word.length, ...Buffer.from(word, "latin1"));
     return offset;
   }
 }
 
-const isCallOfS = (node) =>
-  node.kind === asc.NodeKind.Call && node.expression.kind === asc.NodeKind.Identifier && node.expression.text === "S";
+const isCallOf = (node, name) =>
+  node.kind === asc.NodeKind.Call && node.expression.kind === asc.NodeKind.Identifier && node.expression.text === name;
 
 const isString = (node) => node.kind === asc.NodeKind.Literal && node.literalKind === asc.LiteralKind.String;
 
@@ -68,7 +72,9 @@ function knowsS(source, home) {
     (s) =>
       s.kind === asc.NodeKind.Import &&
       s.internalPath === home.internalPath &&
-      s.declarations?.some((d) => d.foreignName.text === "S" && d.name.text === "S"),
+      s.declarations?.some(
+        (d) => (d.foreignName.text === "S" || d.foreignName.text === "L") && d.name.text === d.foreignName.text,
+      ),
   );
 }
 
@@ -82,10 +88,13 @@ export default class Literals extends Transform {
       if (call.args.length !== 1 || !isString(call.args[0])) {
         return "S takes exactly one string literal, known when the program is compiled";
       }
-      return segment.add(call.args[0].value);
+      const list = isCallOf(call, "L");
+      if (list && !/^[!-~]+( [!-~]+)+$/.test(call.args[0].value))
+        return "L takes ASCII words with one blank between each two";
+      return segment.add(call.args[0].value, list);
     };
     const visit = (node) => {
-      if (!isCallOfS(node)) {
+      if (!isCallOf(node, "S") && !isCallOf(node, "L")) {
         rewriteChildren(node, visit);
         return node;
       }
@@ -94,7 +103,7 @@ export default class Literals extends Transform {
         parser.error(asc.DiagnosticCode.User_defined_0, node.range, offset);
         return node;
       }
-      const sum = parse(`(S + ${offset});`)[0].expression;
+      const sum = parse(`(${node.expression.text} + ${offset});`)[0].expression;
       const point = (part) => {
         part.range = node.range;
         rewriteChildren(part, point);
@@ -107,13 +116,19 @@ export default class Literals extends Transform {
     this.#define(home, segment);
   }
 
-  /** Puts the segment's address in the place of bytes/text's function S. */
+  /** Puts the segment's address in the place of bytes/text's functions S and L. */
   #define(home, segment) {
-    const at = home.statements.findIndex((s) => s.kind === asc.NodeKind.FunctionDeclaration && s.name.text === "S");
-    if (at < 0) throw new Error(`${home.normalizedPath} does not declare function S, which literals are written with`);
     const bytes = segment.bytes.length ? segment.bytes : [0];
-    const source = new asc.Parser();
-    source.parseFile(`@lazy export const S: usize = memory.data<u8>([${bytes.join(",")}]);`, home.normalizedPath, true);
-    home.statements[at] = source.sources[0].statements[0];
+    for (const [name, value] of [
+      ["S", `memory.data<u8>([${bytes.join(",")}])`],
+      ["L", "S"],
+    ]) {
+      const at = home.statements.findIndex((s) => s.kind === asc.NodeKind.FunctionDeclaration && s.name.text === name);
+      if (at < 0)
+        throw new Error(`${home.normalizedPath} does not declare function ${name}, which literals are written with`);
+      const source = new asc.Parser();
+      source.parseFile(`@lazy export const ${name}: usize = ${value};`, home.normalizedPath, true);
+      home.statements[at] = source.sources[0].statements[0];
+    }
   }
 }

@@ -12,7 +12,7 @@ import binaryen from "binaryen";
 import { outline } from "./outline.mjs";
 import { leb, Op, read, walk, write } from "./wasm_tree.mjs";
 
-const HOT = /\/crypto\/(md5|sha1|sha256|crc|block)|\/bytes\/text\//;
+const HOT = /\/crypto\/(md5|sha1|sha256|crc|block)|\/hmac\/blocks$|\/bytes\/text\//;
 
 /** Functions up to this size are put in the place of their calls before common code is looked for, and none afterwards. */
 const INLINED = 6;

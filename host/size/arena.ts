@@ -27,7 +27,10 @@ function declarationsOf(arena: string): Declaration[] {
     else {
       const type = /changetype<(\w+)>\(/.exec(initializer!)?.[1];
       const structure = type === undefined ? "" : `structure ${type}`;
-      const expression = initializer!.replace(/changetype<\w+>\(/g, "(").replace(/memory\.data\(/g, "(");
+      // without the alignment, which may follow the size
+      const expression = initializer!
+        .replace(/changetype<\w+>\(/g, "(")
+        .replace(/memory\.data\((.+?)(?:, \d+)?\)(?=[;)\s]|$)/g, "($1)");
       found.push({ name: name!, expression, group, purpose: [structure, purpose].filter(Boolean).join(": ") });
       purpose = "";
     }

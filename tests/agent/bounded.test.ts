@@ -27,11 +27,11 @@ const BOUND = 50_000;
  */
 const PRESENT: Record<string, number> = {
   closed: 4_700,
-  configure: 35_500,
+  configure: 38_000,
   opened: 47_000,
   poll: 49_900,
   post: 16_500,
-  reply: 1_000,
+  reply: 1_150,
   timeout: 600,
 };
 
