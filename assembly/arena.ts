@@ -3,7 +3,7 @@
  * Only agent/ imports this file; everything below takes pointers. The compiler refuses to exceed the limit named in
  * asconfig.json ("lowMemoryLimit"). Zero-filled memory costs no byte of the module. The order is the order in memory.
  */
-import { ENTROPY, EVENT_QUEUE, HTTP_BLOCK, IN_WINDOW, MQTT_RX, MQTT_TX } from "./abi";
+import { ENTROPY } from "./abi";
 import { Writer } from "./bytes/writer";
 import { Chunked } from "./codec/chunked";
 import { HttpResponse } from "./codec/http";
@@ -25,10 +25,11 @@ import { FLIGHT_TABLE, Window } from "./protocol/mqtt_window";
 import { DIGEST_MAX, Offer, OFFER_SCRATCH, URL_MAX, VERSION_MAX } from "./protocol/offer";
 import { Identity } from "./protocol/sign";
 import { Update, UPDATE_SCRATCH } from "./protocol/update_task";
+import { EVENT_QUEUE, HTTP_BLOCK, IN_WINDOW, MQTT_RX, MQTT_TX, REPLIES } from "./profile";
 import { Installed, INSTALLED_SIZE, Running, UPDATE_SIZE, UpdateState } from "./protocol/update_state";
 import { AgentState } from "./agent/agent_state";
 import { Config, CONFIG_SCRATCH } from "./agent/config_state";
-import { Inbox, REPLIES, REPLY } from "./agent/inbox_state";
+import { Inbox, REPLY } from "./agent/inbox_state";
 
 // structures: all that the agent knows is in these; they come first because low addresses are shorter in code
 export const AGENT = changetype<AgentState>(memory.data(offsetof<AgentState>()));

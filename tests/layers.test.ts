@@ -76,6 +76,8 @@ function faultOf(edge: Import): string | undefined {
   const [from, to] = [layerOf(edge.file), layerOf(edge.target)];
   if (from === "abi") return "abi.ts stands alone";
   if (to === "abi") return undefined;
+  if (from === "profile") return "profile.ts knows abi.ts alone";
+  if (to === "profile") return undefined;
   if (to === "arena") return from === "agent" ? undefined : "only agent/ knows the arena; take pointers";
   // the arena lays out the structures of every layer, those of agent/ included
   const [low, high] = [ORDER.indexOf(to), ORDER.indexOf(from === "arena" ? "agent" : from)];

@@ -2,7 +2,7 @@
  * The agent behind the exports: owns the sessions, routes what comes in over the channels, and answers `poll`. Each call
  * does a bounded piece of work; while the event queue has no room for a full piece, nothing goes on that could emit one.
  */
-import { ABI_VERSION, Boot, Channel, Code, Done, ENTROPY, Event, FlashOp, IN_WINDOW, Want } from "../abi";
+import { ABI_VERSION, Boot, Channel, Code, Done, ENTROPY, Event, FlashOp, Want } from "../abi";
 import {
   AGENT,
   ALINK,
@@ -18,6 +18,7 @@ import {
   SESSION,
   UPDATE,
 } from "../arena";
+import { IN_WINDOW } from "../profile";
 import { pendingTimeout } from "../protocol/alink";
 import { randomSeed } from "../protocol/backoff";
 import { eventsKind, eventsLen, eventsMore, eventsPtr, eventsTake } from "../protocol/events";
@@ -26,10 +27,11 @@ import { flashAnswer, flashWanted } from "../protocol/flash";
 import { Phase, sessionStart, sessionTimeout } from "../protocol/mqtt_session";
 import { updateBooted, updateTimeout, updateWant } from "../protocol/update";
 import { Task } from "../protocol/update_task";
-import { assemble, assembleEvents } from "./assemble";
+import { assemble } from "./assemble";
 import { readConfiguration } from "./config";
 import { inboxFree, post as inboxPost, reply as inboxReply } from "./inbox";
 import { channelWants } from "./channels";
+import { wire } from "./wiring";
 import { work } from "./work";
 
 export function abiVersion(): i32 {
@@ -37,7 +39,6 @@ export function abiVersion(): i32 {
 }
 
 export function configure(length: i32): i32 {
-  assembleEvents();
   if (CONFIG.assembled) return Code.BadState;
   if (length < 0 || length > IN_WINDOW || (length == 0 && CONFIG.left == 0)) return Code.BadArgument;
   return readConfiguration(length);
@@ -53,10 +54,10 @@ export function booted(slot: i32, how: i32, reason: i32): i32 {
 }
 
 export function poll(nowMs: i32): i32 {
-  assembleEvents();
   if (CONFIG.refused) return Code.BadArgument;
   if (!CONFIG.present) return Code.BadState;
   if (!CONFIG.assembled) {
+    wire();
     const code = assemble();
     if (code < 0) return code;
     CONFIG.assembled = true;

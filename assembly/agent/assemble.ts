@@ -1,21 +1,14 @@
-/** Puts the agent together: hands every structure the buffers and the neighbours it works with. */
-import { Code, MQTT_TX } from "../abi";
+/** Puts the agent together from its configuration. Who works with whose buffers is known before: see wiring.ts. */
+import { Code } from "../abi";
 import * as arena from "../arena";
 import { copy, litLen, litPtr, S } from "../bytes/text";
 import { putByte, putBytes, putDecimal, putText, Writer, writerDone, writerInit } from "../bytes/writer";
 import { Scheme, urlHost, urlParse, urlTls } from "../codec/url";
-import { eventsInit } from "../protocol/events";
 import { PEER_MAX } from "../protocol/fetch";
-import { windowInit } from "../protocol/mqtt_window";
 import { refuseMember } from "./config";
 
 /** Keep-alive when the configuration names none, seconds. */
 const KEEP_ALIVE: u32 = 300;
-
-/** The queue of events is needed before anything else: a configuration may be refused. */
-export function assembleEvents(): void {
-  if (arena.EVENTS.buffer == 0) eventsInit(arena.EVENTS, arena.EVENT_BUFFER, arena.EVENT_WRITER);
-}
 
 /** The configuration is complete. -> Ok, or BadArgument after a Fault event that names what is missing. */
 export function assemble(): i32 {
@@ -27,11 +20,14 @@ export function assemble(): i32 {
   if (litLen(arena.ENDPOINT) == 0) defaultEndpoint();
   const peer = assemblePeer();
   if (peer < 0) return peer;
-  assembleIdentity();
-  assembleSession();
-  assembleDownlink();
-  assembleFetch();
-  assembleUpdate();
+  const c = arena.CONFIG;
+  arena.SESSION.cleanSession = c.cleanSession;
+  arena.SESSION.keepAlive = c.keepAlive != 0 ? c.keepAlive : KEEP_ALIVE;
+  arena.FETCH.plainAllowed = c.plainHttp;
+  arena.UPDATE.plainHttp = c.plainHttp;
+  arena.UPDATE.plainMqtt = c.plainMqtt;
+  // every field is 0 in fresh memory, which stands for no CONNECT everywhere but here
+  arena.WINDOW.connectAt = -1;
   return Code.Ok;
 }
 
@@ -87,97 +83,4 @@ function assemblePeer(): i32 {
   arena.CONFIG.peerLength = <u32>writerDone(w);
   arena.SESSION.secure = urlTls(u);
   return Code.Ok;
-}
-
-function assembleIdentity(): void {
-  const i = arena.IDENTITY;
-  i.productKey = arena.PRODUCT_KEY;
-  i.deviceName = arena.DEVICE_NAME;
-  i.deviceSecret = arena.DEVICE_SECRET;
-  i.clientId = arena.CLIENT_ID;
-  i.timestamp = arena.TIMESTAMP;
-}
-
-function assembleSession(): void {
-  const s = arena.SESSION;
-  windowInit(arena.WINDOW, arena.MQTT_TX_WINDOW, MQTT_TX, arena.FLIGHTS_BUFFER);
-  s.window = arena.WINDOW;
-  s.writer = arena.SESSION_WRITER;
-  s.identity = arena.IDENTITY;
-  s.hmac = arena.HMAC;
-  s.mac = arena.MAC;
-  s.backoff = arena.SESSION_BACKOFF;
-  s.random = arena.RANDOM;
-  s.rx = arena.MQTT_RX_WINDOW;
-  s.header = arena.FIXED_HEADER;
-  s.carry = arena.CARRY;
-  s.cleanSession = arena.CONFIG.cleanSession;
-  s.keepAlive = arena.CONFIG.keepAlive != 0 ? arena.CONFIG.keepAlive : KEEP_ALIVE;
-  const a = arena.ALINK;
-  a.session = s;
-  a.message = arena.MESSAGE;
-  a.counter = arena.COUNTER;
-  a.pending = arena.PENDING_BUFFER;
-}
-
-function assembleDownlink(): void {
-  const d = arena.DOWNLINK;
-  d.reader = arena.READER;
-  d.events = arena.EVENTS;
-  d.offer = arena.OFFER;
-  d.id = arena.DOWNLINK_ID;
-  d.scratch = arena.DOWNLINK_BUFFER;
-  d.cut = arena.DOWNLINK_CUT_BUFFER;
-  const o = arena.OFFER;
-  o.version = arena.OFFER_VERSION;
-  o.url = arena.OFFER_URL;
-  o.digest = arena.OFFER_DIGEST;
-  o.scratch = arena.OFFER_BUFFER;
-}
-
-function assembleFetch(): void {
-  const i = arena.IMAGE;
-  i.flash = arena.FLASH;
-  i.window = arena.HTTP_WINDOW;
-  i.readBack = arena.READ_BACK_BUFFER;
-  i.digest = arena.DIGEST;
-  const f = arena.FETCH;
-  f.image = i;
-  f.url = arena.URL;
-  f.response = arena.RESPONSE;
-  f.chunked = arena.CHUNKED;
-  f.backoff = arena.FETCH_BACKOFF;
-  f.random = arena.RANDOM;
-  f.writer = arena.FETCH_WRITER;
-  f.urlText = arena.OFFER_URL;
-  f.tx = arena.HTTP_TX_WINDOW;
-  f.peer = arena.HTTP_PEER;
-  f.plainAllowed = arena.CONFIG.plainHttp;
-}
-
-function assembleUpdate(): void {
-  const j = arena.JOURNAL;
-  j.flash = arena.FLASH;
-  j.page = arena.JOURNAL_BUFFER;
-  j.state1 = changetype<usize>(arena.INSTALLED);
-  j.size1 = arena.INSTALLED_CAP;
-  j.state2 = changetype<usize>(arena.UPDATE_STATE);
-  j.size2 = arena.UPDATE_CAP;
-  const u = arena.UPDATE;
-  u.alink = arena.ALINK;
-  u.events = arena.EVENTS;
-  u.flash = arena.FLASH;
-  u.image = arena.IMAGE;
-  u.fetch = arena.FETCH;
-  u.journal = j;
-  u.offer = arena.OFFER;
-  u.url = arena.URL;
-  u.state = arena.UPDATE_STATE;
-  u.installed = arena.INSTALLED;
-  u.running = arena.RUNNING;
-  arena.RUNNING.version = arena.RUNNING_VERSION;
-  u.configured = arena.VERSION;
-  u.scratch = arena.UPDATE_BUFFER;
-  u.plainMqtt = arena.CONFIG.plainMqtt;
-  u.plainHttp = arena.CONFIG.plainHttp;
 }

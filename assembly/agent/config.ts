@@ -9,6 +9,7 @@ import { parseU32, S } from "../bytes/text";
 import { putBytes, putText } from "../bytes/writer";
 import { JSON_KEY, JsonReader, JsonToken, jsonFinish, jsonInit, jsonKeyPtr, jsonNext } from "../codec/json";
 import { jsonEscape } from "../codec/json_escape";
+import { WITH_SHA1 } from "../crypto/grade";
 import { Digest } from "../crypto/hmac";
 import { eventBegin, eventEnd, eventsRoom } from "../protocol/events";
 import { Member, is, memberOf, flashMemberOf, textOf, textMax, expected, plain } from "./config_members";
@@ -159,7 +160,7 @@ function accept(r: JsonReader, token: JsonToken, member: Member): bool {
 
 function signMethod(length: u32): bool {
   if (is(CONFIG_BUFFER, length, S("hmacsha256"))) IDENTITY.signMethod = Digest.Sha256;
-  else if (is(CONFIG_BUFFER, length, S("hmacsha1"))) IDENTITY.signMethod = Digest.Sha1;
+  else if (WITH_SHA1 && is(CONFIG_BUFFER, length, S("hmacsha1"))) IDENTITY.signMethod = Digest.Sha1;
   else if (is(CONFIG_BUFFER, length, S("hmacmd5"))) IDENTITY.signMethod = Digest.Md5;
   else return false;
   return true;

@@ -11,6 +11,7 @@ import {
   VERSION,
 } from "../arena";
 import { equalsIgnoreCase, S } from "../bytes/text";
+import { WITH_SHA1 } from "../crypto/grade";
 import { VERSION_MAX } from "../protocol/offer";
 
 export const enum Member {
@@ -135,7 +136,7 @@ export function expected(member: Member): usize {
     case Member.Endpoint:
       return S("takes mqtts://host:port or mqtt://host:port");
     case Member.SignMethod:
-      return S("takes hmacsha256, hmacsha1 or hmacmd5");
+      return WITH_SHA1 ? S("takes hmacsha256, hmacsha1 or hmacmd5") : S("takes hmacsha256 or hmacmd5");
     case Member.KeepAlive:
       return S("takes a number of seconds from 30 to 1200");
     case Member.CleanSession:

@@ -2,7 +2,7 @@
  * What the application hands over. A post is checked in slices (it must be one JSON object, or the envelope around it
  * would not be JSON either) and then written into the transmit window; until then the in-window is taken.
  */
-import { Code, Event, IN_WINDOW, Post } from "../abi";
+import { Code, Event, Post } from "../abi";
 import { ALINK, DOWNLINK, EVENTS, IDENTITY, IN, IN_READER, INBOX, REPLY_TABLE, SESSION } from "../arena";
 import { move, S } from "../bytes/text";
 import { putBytes, putByte, putDecimal, putSigned, putText, Writer, writerDone, writerInit } from "../bytes/writer";
@@ -20,7 +20,8 @@ import {
   sessionSubscribe,
 } from "../protocol/mqtt_session";
 import { ownTopic, Topic, validFilter } from "../protocol/topics";
-import { REPLIES, REPLY, REPLY_ID } from "./inbox_state";
+import { IN_WINDOW, REPLIES } from "../profile";
+import { REPLY, REPLY_ID } from "./inbox_state";
 
 /** Kind of a post that is an answer. */
 const POST_REPLY: i32 = 100;

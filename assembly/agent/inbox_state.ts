@@ -1,7 +1,5 @@
 /** The application's posts: the one in the in-window, and the downlink requests that it has yet to answer. */
 
-/** Requests that may wait for the application's answer at a time; a further one takes the place of the oldest. */
-export const REPLIES: u32 = 4;
 /** Bytes of one of them: token (u32), length of the id (u32), the id as JSON. */
 export const REPLY_ID: u32 = 136;
 export const REPLY: u32 = 8 + REPLY_ID;

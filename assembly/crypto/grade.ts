@@ -6,6 +6,9 @@
 // All three give the same results for the same calls; contexts of different grades are the same bytes for the digests
 // and not for AES.
 
+/** Whether the verbs over all digests know SHA-1, which the lite profile leaves out (profile.ts). */
+export const WITH_SHA1: bool = !isDefined(PROFILE_LITE);
+
 /** Fewest bytes. */
 export const SMALL: bool = isDefined(GRADE_SMALL);
 

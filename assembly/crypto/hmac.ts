@@ -1,13 +1,16 @@
 // One set of verbs over the three digests, and HMAC (RFC 2104) over any of them.
 //
-// The digest is chosen by a number at run time, through a switch: a device may be told MD5 for one package and SHA-256
-// for the next. Whoever needs only one digest calls that file, and the others are left out of the module.
+// The digest is chosen by a number at run time: a device may be told MD5 for one package and SHA-256 for the next. What
+// the three do alike around their blocks stands here once. Whoever needs only one digest calls that digest's own file,
+// and the others are left out of the module.
 
 import { copy, fill } from "../bytes/text";
-import { BLOCK, BLOCK_AT, Block } from "./block";
-import { MD5_LENGTH, Md5, md5Final, md5Init, md5Update } from "./md5";
-import { SHA1_LENGTH, Sha1, sha1Final, sha1Init, sha1Update } from "./sha1";
-import { SHA256_LENGTH, Sha256, sha256Final, sha256Init, sha256Update } from "./sha256";
+import { BLOCK, BLOCK_AT, Block, blockFill, blockLength, blockPad, swapWords } from "./block";
+import { WITH_SHA1 } from "./grade";
+import { MD5_LENGTH, Md5, md5Blocks } from "./md5";
+import { SHA1_LENGTH, Sha1, sha1Blocks, sha1Wipe } from "./sha1";
+import { SHA256_LENGTH, Sha256, sha256Blocks, sha256Wipe } from "./sha256";
+import { INITIAL } from "./sha256_context";
 
 /** The digests Alink uses. */
 export const enum Digest {
@@ -31,56 +34,58 @@ export class DigestContext extends Block {
 
 /** Bytes in a digest: 16, 20 or 32. */
 export function digestLength(kind: Digest): u32 {
-  switch (kind) {
-    case Digest.Md5:
-      return MD5_LENGTH;
-    case Digest.Sha1:
-      return SHA1_LENGTH;
-    default:
-      return SHA256_LENGTH;
-  }
+  return kind == Digest.Sha256 ? SHA256_LENGTH : WITH_SHA1 && kind == Digest.Sha1 ? SHA1_LENGTH : MD5_LENGTH;
+}
+
+/** The initial state of SHA-1 (FIPS 180-4 §5.3.1), of which the first four words are that of MD5 (RFC 1321 §3.3). */
+const INITIAL_SHORT: usize = memory.data<u32>([0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0]);
+
+const STATE: usize = offsetof<DigestContext>("state");
+
+/** Compress `len` bytes, a multiple of 64. */
+function blocks(kind: Digest, ctx: DigestContext, ptr: usize, len: usize): void {
+  if (kind == Digest.Sha256) sha256Blocks(changetype<Sha256>(ctx), ptr, len);
+  else if (WITH_SHA1 && kind == Digest.Sha1) sha1Blocks(changetype<Sha1>(ctx), ptr, len);
+  else md5Blocks(changetype<Md5>(ctx), ptr, len);
 }
 
 /** Begin a message. */
 export function digestInit(kind: Digest, ctx: DigestContext): void {
-  switch (kind) {
-    case Digest.Md5:
-      md5Init(changetype<Md5>(ctx));
-      return;
-    case Digest.Sha1:
-      sha1Init(changetype<Sha1>(ctx));
-      return;
-    default:
-      sha256Init(changetype<Sha256>(ctx));
-  }
+  ctx.length = 0;
+  copy(changetype<usize>(ctx) + STATE, kind == Digest.Sha256 ? INITIAL : INITIAL_SHORT, digestLength(kind));
 }
 
 /** Absorb `len` bytes, read only during the call. */
 export function digestUpdate(kind: Digest, ctx: DigestContext, ptr: usize, len: usize): void {
-  switch (kind) {
-    case Digest.Md5:
-      md5Update(changetype<Md5>(ctx), ptr, len);
-      return;
-    case Digest.Sha1:
-      sha1Update(changetype<Sha1>(ctx), ptr, len);
-      return;
-    default:
-      sha256Update(changetype<Sha256>(ctx), ptr, len);
+  if (<usize>ctx.length & (BLOCK - 1)) {
+    const taken = blockFill(ctx, ptr, len);
+    if (!(<usize>ctx.length & (BLOCK - 1))) blocks(kind, ctx, changetype<usize>(ctx) + BLOCK_AT, BLOCK);
+    ptr += taken;
+    len -= taken;
   }
+  const whole = len & ~(BLOCK - 1);
+  blocks(kind, ctx, ptr, whole);
+  ctx.length += whole;
+  blockFill(ctx, ptr + whole, len - whole);
 }
 
 /** Write digestLength(kind) bytes to `out`, which may lie anywhere outside the context, and wipe the context. */
 export function digestFinal(kind: Digest, ctx: DigestContext, out: usize): void {
-  switch (kind) {
-    case Digest.Md5:
-      md5Final(changetype<Md5>(ctx), out);
-      return;
-    case Digest.Sha1:
-      sha1Final(changetype<Sha1>(ctx), out);
-      return;
-    default:
-      sha256Final(changetype<Sha256>(ctx), out);
+  const block = changetype<usize>(ctx) + BLOCK_AT;
+  const state = changetype<usize>(ctx) + STATE;
+  if (blockPad(ctx)) {
+    blocks(kind, ctx, block, BLOCK);
+    fill(block, 0, BLOCK);
   }
+  // MD5 is little-endian throughout, the others are big-endian
+  if (kind == Digest.Md5) store<u64>(block, ctx.length << 3, BLOCK - 8);
+  else blockLength(ctx);
+  blocks(kind, ctx, block, BLOCK);
+  if (kind == Digest.Md5) copy(out, state, MD5_LENGTH);
+  else swapWords(out, state, digestLength(kind));
+  fill(changetype<usize>(ctx), 0, offsetof<DigestContext>());
+  if (WITH_SHA1 && kind == Digest.Sha1) sha1Wipe();
+  if (kind == Digest.Sha256) sha256Wipe();
 }
 
 /**
@@ -98,7 +103,6 @@ export class Hmac extends DigestContext {
   kind: Digest = 0;
 }
 
-const STATE: usize = offsetof<DigestContext>("state");
 const OUTER: usize = offsetof<Hmac>("outer");
 
 /** RFC 2104 §2: opad, and what turns a byte of key XOR opad into key XOR ipad, eight bytes wide. */

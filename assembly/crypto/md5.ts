@@ -10,7 +10,7 @@ import * as unrolled from "./md5_unrolled";
 export { MD5_LENGTH, Md5 } from "./md5_context";
 
 /** Compress `len` bytes, a multiple of 64, in the way of the grade. */
-function md5Blocks(ctx: Md5, ptr: usize, len: usize): void {
+export function md5Blocks(ctx: Md5, ptr: usize, len: usize): void {
   if (SMALL) small.blocks(ctx, ptr, len);
   else unrolled.blocks(ctx, ptr, len);
 }

@@ -10,7 +10,7 @@ import * as mcu from "./sha1_mcu";
 export { SHA1_LENGTH, Sha1 } from "./sha1_context";
 
 /** Compress `len` bytes, a multiple of 64, in the way of the grade. */
-function sha1Blocks(ctx: Sha1, ptr: usize, len: usize): void {
+export function sha1Blocks(ctx: Sha1, ptr: usize, len: usize): void {
   if (HOST) host.blocks(ctx, ptr, len);
   else mcu.blocks(ctx, ptr, len);
 }
@@ -50,6 +50,11 @@ export function sha1Final(ctx: Sha1, out: usize): void {
   sha1Blocks(ctx, block, BLOCK);
   swapWords(out, changetype<usize>(ctx) + STATE_AT, SHA1_LENGTH);
   fill(changetype<usize>(ctx), 0, offsetof<Sha1>());
+  sha1Wipe();
+}
+
+/** Forget the last block where it was spread out beside the context. */
+export function sha1Wipe(): void {
   if (HOST) host.wipe();
   else mcu.wipe();
 }

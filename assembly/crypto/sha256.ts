@@ -11,7 +11,7 @@ import * as small from "./sha256_small";
 export { SHA256_LENGTH, Sha256 } from "./sha256_context";
 
 /** Compress `len` bytes, a multiple of 64, in the way of the grade. */
-function sha256Blocks(ctx: Sha256, ptr: usize, len: usize): void {
+export function sha256Blocks(ctx: Sha256, ptr: usize, len: usize): void {
   if (HOST) host.blocks(ctx, ptr, len);
   else if (SMALL) small.blocks(ctx, ptr, len);
   else mcu.blocks(ctx, ptr, len);
@@ -48,6 +48,11 @@ export function sha256Final(ctx: Sha256, out: usize): void {
   sha256Blocks(ctx, block, BLOCK);
   swapWords(out, changetype<usize>(ctx) + STATE_AT, SHA256_LENGTH);
   fill(changetype<usize>(ctx), 0, offsetof<Sha256>());
+  sha256Wipe();
+}
+
+/** Forget the last block where it was spread out beside the context. */
+export function sha256Wipe(): void {
   if (HOST) host.wipe();
   if (SMALL) small.wipe();
 }

@@ -3,9 +3,10 @@
  * set of any size) is several pieces of the same kind. Whoever emits makes sure of `eventsRoom` first, so that nothing
  * is ever dropped: while there is no room, the sessions stand still and close their receive windows.
  */
-import { EVENT_PIECE, EVENT_QUEUE, Piece } from "../abi";
+import { EVENT_PIECE, Piece } from "../abi";
 import { move, S } from "../bytes/text";
 import { putText, Writer, writerDone, writerInit } from "../bytes/writer";
+import { EVENT_QUEUE } from "../profile";
 
 /** Bytes before each piece: kind, how it goes on, length (u16). */
 const HEAD: u32 = 4;

@@ -6,12 +6,13 @@
  *      ^                                      |                     |                     |  |
  *      └──────────── lost, 5xx, silent ───────┴─────────────────────┴─────────────────────┘  └───> Failed
  */
-import { Closed, Code, HTTP_BLOCK } from "../abi";
+import { Closed, Code } from "../abi";
 import { copy, move, S } from "../bytes/text";
 import { putByte, putDecimal, putText, Writer, writerDone, writerInit, putBytes } from "../bytes/writer";
 import { Chunked, ChunkedPart, chunkedInit, chunkedNext } from "../codec/chunked";
 import { ContentRange, HTTP_OPEN, HttpResponse, HttpResult, httpGet, httpHead, httpInit } from "../codec/http";
 import { Url, urlHost, urlParse, urlResolve, urlTls } from "../codec/url";
+import { HTTP_BLOCK } from "../profile";
 import { Backoff, backoffNext, Random } from "./backoff";
 import { Image, imageInit, imagePlaced, imagePtr, imageRoom } from "./image";
 import { reached } from "./mqtt_session";

@@ -5,9 +5,10 @@
  *
  *   done ≤ hashed ≤ placed ≤ size      (bytes from the start of the image)
  */
-import { Done, FlashOp, HTTP_BLOCK } from "../abi";
+import { Done, FlashOp } from "../abi";
 import { fill } from "../bytes/text";
 import { Digest, DigestContext, digestFinal, digestInit, digestUpdate } from "../crypto/hmac";
+import { HTTP_BLOCK } from "../profile";
 import { Flash, FLASH_PENDING, flashIdle, flashResult, flashStart, padded, slotOffset } from "./flash";
 
 const BLOCK: u32 = HTTP_BLOCK;

@@ -10,7 +10,7 @@
  * Beside the phase: `stopping` (the application or a restart wants the session down for good), `fault`/`detail` (why
  * the present link ends; the first one counts).
  */
-import { Closed, Code, MQTT_RX } from "../abi";
+import { Closed, Code } from "../abi";
 import { putU16, Writer, writerDone, writerInit } from "../bytes/writer";
 import {
   CONNECT_HEADER,
@@ -24,6 +24,7 @@ import {
   putUnsubscribe,
 } from "../codec/mqtt";
 import { Hmac } from "../crypto/hmac";
+import { MQTT_RX } from "../profile";
 import { Backoff, backoffNext, Random, randomBelow } from "./backoff";
 import { Identity, putClientId, putPassword, putUserName, sign } from "./sign";
 import {

@@ -4,6 +4,7 @@
  */
 import { litLen, litPtr, S } from "../bytes/text";
 import { putDecimal, putHex, putText, Writer } from "../bytes/writer";
+import { WITH_SHA1 } from "../crypto/grade";
 import { Digest, digestLength } from "../crypto/hmac";
 import { Hmac, hmacFinal, hmacInit, hmacUpdate } from "../crypto/hmac";
 
@@ -40,7 +41,8 @@ export function sign(ctx: Hmac, identity: Identity, out: usize): void {
 
 /** Name of a sign method as it goes on the wire. */
 export function signMethodName(method: Digest): usize {
-  return method == Digest.Md5 ? S("hmacmd5") : method == Digest.Sha1 ? S("hmacsha1") : S("hmacsha256");
+  if (WITH_SHA1 && method == Digest.Sha1) return S("hmacsha1");
+  return method == Digest.Md5 ? S("hmacmd5") : S("hmacsha256");
 }
 
 /**

@@ -7,9 +7,12 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import * as bench from "./bench.js";
 import { oneLine, reportFailure } from "./output.js";
+import * as pack from "./pack.js";
 import * as platform from "./platform.js";
 import * as publish from "./publish.js";
+import * as replay from "./replay.js";
 import * as run from "./run.js";
+import * as size from "./size.js";
 import * as start from "./start.js";
 
 function version(): string {
@@ -29,7 +32,7 @@ function createProgram(): Command {
       outputError: (text, write) =>
         write(`alink-agent: ${oneLine(text.replace(/^error: /, ""))} (--help shows the usage)\n`),
     });
-  for (const command of [run, start, platform, publish, bench]) command.register(program);
+  for (const command of [run, start, platform, publish, replay, bench, size, pack]) command.register(program);
   return program;
 }
 

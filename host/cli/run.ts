@@ -3,9 +3,10 @@
 import { dirname } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { Device, type DeviceOptions, flashFile, member } from "../node/device.js";
+import type { RecordOptions } from "../node/recording.js";
 import { hopeless, printEvent } from "./device_events.js";
 import { readCertificates, readDeviceFile } from "./device_file.js";
-import { hostFault, Output } from "./output.js";
+import { hostFault, Output, UsageError } from "./output.js";
 
 interface RunArguments {
   device: string;
@@ -14,6 +15,9 @@ interface RunArguments {
   flash?: string;
   allowPlain?: string[];
   properties?: Record<string, unknown>;
+  record?: string;
+  capsule?: string;
+  keepSecrets?: boolean;
   json?: boolean;
 }
 
@@ -41,6 +45,9 @@ export function register(program: Command): void {
     .option("--flash <file>", "flash image, made when missing (default: DEVICENAME.flash beside the device file)")
     .option("--allow-plain <paths>", "unencrypted paths to allow: mqtt, http or both", plainPaths)
     .option("--properties <json>", "properties to report once connected, a JSON object", jsonObject)
+    .option("--record <file>", "record every call into the module, for alink-agent replay")
+    .option("--capsule <file>", "keep what a trap of the module leaves here, for alink-agent replay")
+    .option("--keep-secrets", "credentials in these files as they are, not replaced by stand-ins")
     .option("--json", "one JSON object a line")
     .addHelpText("after", HELP)
     .action((options: RunArguments) => run(options));
@@ -74,6 +81,8 @@ async function run(options: RunArguments): Promise<void> {
   if (options.endpoint !== undefined) settings.endpoint = options.endpoint;
   if (options.allowPlain !== undefined) settings.allowPlain = options.allowPlain;
   if (options.ca !== undefined) settings.ca = readCertificates(options.ca);
+  const record = recordOptions(options);
+  if (record !== undefined) settings.record = record;
   const device = new Device(settings);
   const ended = ending(device, name, output);
   if (options.properties !== undefined) reportOnce(device, options.properties, output);
@@ -90,6 +99,14 @@ async function run(options: RunArguments): Promise<void> {
   output.endProgress();
   if ("error" in end) throw end.error;
   process.exitCode = end.signal === "SIGINT" ? 130 : 0;
+}
+
+function recordOptions({ record, capsule, keepSecrets = false }: RunArguments): RecordOptions | undefined {
+  if (record === undefined && capsule === undefined) {
+    if (keepSecrets) throw new UsageError("--keep-secrets goes with --record or --capsule");
+    return undefined;
+  }
+  return { keepSecrets, ...(record && { file: record }), ...(capsule && { capsule }) };
 }
 
 /** Prints events; resolves when a signal or something hopeless ends the command. */

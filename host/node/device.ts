@@ -1,6 +1,5 @@
 /** A device on Node: one module, its flash image, its links, and the events and posts of the application. */
 import { EventEmitter } from "node:events";
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Channel, Code, type EventMap, Post } from "../abi.js";
 import type { Agent, AgentEvent } from "../agent.js";
@@ -8,7 +7,9 @@ import { BootLoader } from "./boot.js";
 import { type Flash, FlashImage } from "./flash.js";
 import { flashLayout } from "./flash_layout.js";
 import { Loop } from "./loop.js";
+import { type LoadedModule, loadModule } from "./module.js";
 import { PostError, type Posted, Posts } from "./posts.js";
+import { Recording, type RecordOptions } from "./recording.js";
 import { Subscriptions } from "./subscriptions.js";
 
 /**
@@ -45,6 +46,8 @@ export interface DeviceOptions {
   flash?: string | Flash;
   /** The module, or its bytes; default: the agent.wasm of this package. */
   module?: WebAssembly.Module | Uint8Array<ArrayBuffer>;
+  /** Record what the module is told, for replay; off by default. */
+  record?: RecordOptions;
   /** Makes an instance of the module; for tests. */
   instantiate?: (module: WebAssembly.Module) => Promise<Agent>;
 }
@@ -60,6 +63,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   #loop: Loop | undefined;
   #image: FlashImage | undefined;
   #loader: BootLoader | undefined;
+  #recording: Recording | undefined;
   /** The module will not connect by itself. */
   #down = false;
   /** The module has announced a restart: its disconnect is a part of that. */
@@ -85,12 +89,14 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.#restarting = false;
     this.#instance++;
     try {
-      const { configuration, ca, instantiate } = this.#options;
+      const { configuration, ca, module: given } = this.#options;
       const flash = this.#openFlash(member(configuration, "flash"));
       this.#loader = new BootLoader(flash);
-      const module = instantiate === undefined ? await this.#module() : (undefined as unknown as WebAssembly.Module);
+      const scripted = this.#options.instantiate;
+      const loaded = scripted === undefined ? await loadModule(given) : ({} as LoadedModule);
+      const instantiate = scripted ?? this.#instantiate(loaded, flash);
       this.#loop = new Loop({
-        module,
+        module: loaded.module,
         documents: this.#documents(flash),
         loader: this.#loader,
         ca,
@@ -98,7 +104,7 @@ export class Device extends EventEmitter<DeviceEvents> {
         onEvent: (event) => this.#event(event),
         onTurn: (agent) => this.#posts.turn(agent),
         onRestart: () => this.#restarted(),
-        onTrap: (error, count) => this.#hostFault(`the module stopped (${count} in a row): ${error.message}`),
+        onTrap: (error, count) => this.#trapped(error, count),
         onIdle: (linked) => this.#idle(linked),
         onHostFault: (text) => this.#hostFault(text, Code.FlashFailed),
         onFailure: (error) => this.#fail(error),
@@ -195,18 +201,13 @@ export class Device extends EventEmitter<DeviceEvents> {
     return this.#image;
   }
 
-  async #module(): Promise<WebAssembly.Module> {
-    const { module } = this.#options;
-    if (module instanceof WebAssembly.Module) return module;
-    if (module !== undefined) return WebAssembly.compile(module);
-    const url = new URL("../../agent.wasm", import.meta.url);
-    try {
-      return await WebAssembly.compile(await readFile(url));
-    } catch (error) {
-      throw new Error(
-        `the module ${url.pathname} cannot be loaded (${(error as Error).message}): build it with npm run build`,
-      );
-    }
+  /** How instances are made; where they are recorded, the recorder makes them. */
+  #instantiate(loaded: LoadedModule, flash: Flash): (() => Promise<Agent>) | undefined {
+    const { record } = this.#options;
+    if (record === undefined) return undefined;
+    const recording = new Recording(record, loaded, (text) => this.#hostFault(text));
+    this.#recording = recording;
+    return async () => recording.instance(flash);
   }
 
   /** Later members win. The layout goes last and complete, so that module and host agree on every region. */
@@ -289,7 +290,13 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.#tell(() => this.emit("fault", event));
   }
 
+  #trapped(error: Error, count: number): void {
+    this.#recording?.stopped(error.message);
+    this.#hostFault(`the module stopped (${count} in a row): ${error.message}`);
+  }
+
   #idle(linked: boolean): void {
+    this.#recording?.flush();
     if (!linked) this.#quiet?.();
   }
 
@@ -301,6 +308,8 @@ export class Device extends EventEmitter<DeviceEvents> {
 
   #end(reason: string): void {
     this.#loop?.halt();
+    this.#recording?.end();
+    this.#recording = undefined;
     this.#posts.fail(reason);
     this.#quiet = undefined;
     this.#image?.close();

@@ -1,5 +1,7 @@
 #include "agent.h"
 
+#include "capsule.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -30,11 +32,14 @@ static int32_t call(struct alink_agent *agent, enum alink_export which, int32_t 
   uint32_t cells[3] = {(uint32_t)a, (uint32_t)b, (uint32_t)c};
   struct alink_call *kept = &agent->calls[agent->call_count++ % ALINK_LAST_CALLS];
   *kept = (struct alink_call){alink_port_now_ms(), (uint32_t)which, {a, b, c}, 0};
+  alink_capsule_call(agent, kept);
   if (!wasm_runtime_call_wasm(agent->environment, agent->exports[which], EXPORTS[which].parameters, cells)) {
     trap(agent, wasm_runtime_get_exception(agent->instance));
+    agent->call_trapped = true;
     return 0;
   }
   kept->result = (int32_t)cells[0];
+  alink_capsule_result(agent, kept);
   return kept->result;
 }
 
@@ -262,6 +267,7 @@ static void drop_instance(struct alink_agent *agent) {
   agent->environment = NULL;
   agent->instance = NULL;
   agent->trapped = false;
+  agent->call_trapped = false;
 }
 
 static int32_t refuse(struct alink_agent *agent, int32_t failure, const char *what, const char *why) {
@@ -339,6 +345,7 @@ static int32_t configure(struct alink_agent *agent) {
 static int32_t fresh(struct alink_agent *agent) {
   char why[96] = "";
   agent->call_count = 0;
+  alink_capsule_begin(agent);
   agent->since_ms = alink_port_now_ms();
   agent->instance = wasm_runtime_instantiate(agent->module, agent->options->stack_size, 0, why, sizeof why);
   if (agent->instance == NULL) return refuse(agent, ALINK_BAD_MODULE, "the module cannot be instantiated", why);
@@ -352,43 +359,11 @@ static int32_t fresh(struct alink_agent *agent) {
 
 /* ---- Traps. ---- */
 
-static void put_u32(uint8_t *at, uint32_t value) {
-  for (int i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
-}
-
-/** The instance is dead, so its memory may be written to. */
-static void blank_secret(uint8_t *memory, uint32_t length, const struct alink_document *secret) {
-  if (secret->length == 0) return;
-  for (uint32_t at = 0; at + secret->length <= length; at++)
-    if (memcmp(memory + at, secret->text, secret->length) == 0) memset(memory + at, 'x', secret->length);
-}
-
-static void keep_capsule(struct alink_agent *agent) {
-  uint32_t count = agent->call_count < ALINK_LAST_CALLS ? agent->call_count : ALINK_LAST_CALLS;
-  uint8_t part[32 + sizeof agent->error] = "ALCP";
-  const uint32_t head[] = {1, agent->heap_base, count, agent->call_count, agent->traps, alink_port_now_ms(), 0};
-  for (uint32_t i = 0; i < 7; i++) put_u32(part + 4 + 4 * i, head[i]);
-  memcpy(part + 32, agent->error, sizeof agent->error);
-  alink_port_capsule(part, sizeof part, false);
-  for (uint32_t i = agent->call_count - count; i != agent->call_count; i++) {
-    const struct alink_call *kept = &agent->calls[i % ALINK_LAST_CALLS];
-    put_u32(part, kept->now_ms);
-    put_u32(part + 4, kept->which);
-    for (int k = 0; k < 3; k++) put_u32(part + 8 + 4 * k, (uint32_t)kept->arguments[k]);
-    put_u32(part + 20, (uint32_t)kept->result);
-    alink_port_capsule(part, 24, false);
-  }
-  uint8_t *memory = wasm_runtime_addr_app_to_native(agent->instance, 0);
-  if (memory == NULL) return;
-  blank_secret(memory, agent->heap_base, &agent->options->secret);
-  alink_port_capsule(memory, agent->heap_base, true);
-}
-
 static int32_t after_trap(struct alink_agent *agent) {
   if (alink_port_now_ms() - agent->since_ms > GOOD_MS) agent->traps = 0;
   agent->traps++;
   alink_port_log(agent->error);
-  if (agent->heap_base != 0) keep_capsule(agent);
+  alink_capsule_write(agent, agent->call_trapped);
   drop_instance(agent);
   if (agent->traps < TRAPS) return 0;
   char why[128];

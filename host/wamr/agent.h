@@ -52,6 +52,14 @@ struct alink_agent_options {
   uint32_t document_count;
   /** The device secret, blanked in capsules; length 0: none. */
   struct alink_document secret;
+  /** SHA-256 of the module, which capsules name it by; NULL: they do not. */
+  const uint8_t *module_digest;
+  /**
+   * RAM for capsules: the module's state (`__heap_base`) and 8 KiB or more for the calls since that snapshot, so that
+   * what led to a trap can be made again. NULL: a capsule has the state after the trap and tells of the last calls.
+   */
+  uint8_t *capsule;
+  uint32_t capsule_size;
   /** First argument of the functions below. */
   void *context;
   /**
@@ -70,6 +78,15 @@ struct alink_call {
   uint32_t which;
   int32_t arguments[3];
   int32_t result;
+};
+
+/** Calls kept for a capsule behind a snapshot, as frames of docs/record.md. */
+struct alink_kept {
+  bool snapshot;
+  /** Bytes of frames, and where the last one begins. */
+  uint32_t used, frame;
+  uint32_t calls;
+  uint32_t ms;
 };
 
 /** A post or a reply that waits for room in the module. */
@@ -100,6 +117,8 @@ struct alink_agent {
   uint32_t heap_base;
   bool runtime;
   bool trapped;
+  /** It was the last call that trapped, not its answer that cannot be. */
+  bool call_trapped;
   uint32_t traps;
   uint32_t since_ms;
   uint32_t polled_ms;
@@ -107,6 +126,9 @@ struct alink_agent {
   uint8_t interest[ALINK_CHANNELS];
   struct alink_call calls[ALINK_LAST_CALLS];
   uint32_t call_count;
+  struct alink_kept kept;
+  /** The last result of each export. */
+  int32_t results[ALINK_EXPORT_COUNT];
   struct alink_mailbox mailbox;
   volatile sig_atomic_t stop;
   enum { ALINK_RUNNING, ALINK_ENDING, ALINK_DISCONNECTING } phase;

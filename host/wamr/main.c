@@ -2,6 +2,7 @@
 #define _XOPEN_SOURCE 700
 #include <errno.h>
 #include <limits.h>
+#include <mbedtls/sha256.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include "posix.h"
 
 /** POOL and STACK are generous here; docs/wamr.md tells what a board needs. EVENT is the Node host's limit. */
-enum { POOL = 1024 * 1024, STACK = 8192, EVENT = 2 * 1024 * 1024, DEVICE_FILE = 65536, REPLIES = 16, DOCUMENTS = 8 };
+enum { POOL = 1024 * 1024, STACK = 8192, CAPSULE = 256 * 1024, EVENT = 2 * 1024 * 1024, DEVICE_FILE = 65536, REPLIES = 16, DOCUMENTS = 8 };
 
 static const char USAGE[] =
     "usage: alink-wamr DEVICE.json [--endpoint URL] [--ca FILE] [--flash FILE] [--allow-plain mqtt,http]\n"
@@ -32,6 +33,7 @@ static struct alink_document documents[DOCUMENTS];
 static char document_texts[DOCUMENTS][ALINK_IN_WINDOW];
 static uint32_t document_count;
 static uint64_t pool[POOL / sizeof(uint64_t)];
+static uint8_t capsule[CAPSULE], module_digest[32];
 static char event[EVENT + 1];
 static uint32_t event_length;
 static int32_t replies[REPLIES];
@@ -292,6 +294,9 @@ static int run(uint8_t *module, uint32_t size) {
                                                .documents = documents,
                                                .document_count = document_count,
                                                .secret = {secret, (uint32_t)strlen(secret)},
+                                               .module_digest = module_digest,
+                                               .capsule = options.capsule == NULL ? NULL : capsule,
+                                               .capsule_size = sizeof capsule,
                                                .on_event = on_event,
                                                .on_taken = on_taken};
   int32_t result = alink_agent_start(&agent, &settings);
@@ -318,6 +323,9 @@ int main(int argc, char **argv) {
   if (code != 0) return code;
   long size = read_file(options.module, module, sizeof module);
   if (size < 0) return fail(1, "cannot read the module (build it with npm run build)", options.module);
+  /* Before the runtime writes into the module's bytes. */
+  if (mbedtls_sha256_ret((const uint8_t *)module, (size_t)size, module_digest, 0) != 0)
+    return fail(1, "the module", "its SHA-256 cannot be computed");
   if (options.flash == NULL) default_flash();
   if (options.json) alink_posix_log_to(on_log);
   const char *wrong = alink_posix_open(options.flash, &layout, options.ca, options.capsule);

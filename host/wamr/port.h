@@ -109,7 +109,7 @@ void alink_port_lock(bool take);
 void alink_port_log(const char *text);
 
 /**
- * Keep a part of the capsule that a trap leaves (docs/wamr.md has its format). Parts come in order, `last` with the
+ * Keep a part of the capsule that a trap leaves (docs/record.md has its format). Parts come in order, `last` with the
  * last one; a capsule that begins anew replaces the one before. A port without room drops it.
  */
 void alink_port_capsule(const void *part, uint32_t length, bool last);

@@ -14,8 +14,8 @@ const parts = binaryen as unknown as {
   Block: { insertChildAt: (block: number, at: number, child: number) => void };
 };
 
-/** Operands of an expression, in the kinds that the module's features (MVP) allow. */
-const OPERANDS: Record<number, string[]> = {
+/** Operands of an expression, in the kinds that the module may have: MVP, without memory.size, memory.grow and call_indirect. */
+export const OPERANDS: Record<number, string[]> = {
   [binaryen.BlockId]: ["children"],
   [binaryen.IfId]: ["condition", "ifTrue", "ifFalse"],
   [binaryen.LoopId]: ["body"],

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-packages=(ca-certificates build-essential cmake libclang-dev libmbedtls-dev wabt
+packages=(ca-certificates build-essential clang lld cmake libclang-dev libmbedtls-dev wabt
   gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc)
 install=no

@@ -4,7 +4,7 @@
 
 mod runtime;
 
-use runtime::{Runtime, Wamr, Wasm3, Wasmi};
+use runtime::{instantiate, Runtime};
 use std::io::{self, BufRead, Write};
 
 /// Bytes of a message handed over at a time; more than any digest's block, and no multiple of one.
@@ -67,12 +67,7 @@ fn main() {
         std::process::exit(2);
     };
     let bytes = std::fs::read(file).unwrap_or_else(|error| panic!("{file}: {error}"));
-    let mut module: Box<dyn Runtime> = match name.as_str() {
-        "wamr" => Box::new(Wamr::new(bytes)),
-        "wasm3" => Box::new(Wasm3::new(bytes)),
-        "wasmi" => Box::new(Wasmi::new(bytes)),
-        _ => panic!("no runtime {name}: wamr, wasm3 or wasmi"),
-    };
+    let mut module = instantiate(name, bytes);
     let context = module.value("windowPtr", &[]);
     let at = Places {
         context,

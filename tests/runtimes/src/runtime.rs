@@ -1,4 +1,5 @@
-//! One face for three interpreters. A trap or a missing export is a panic: these programs only serve checks.
+//! One face for three interpreters. A missing export is a panic, and a trap where nobody asks about it: these programs
+//! only serve checks.
 
 use std::ffi::{CStr, CString};
 use wamrx_sys as wamr;
@@ -7,8 +8,12 @@ use wamrx_sys as wamr;
 pub trait Runtime {
     /// Calls a function without result.
     fn run(&mut self, name: &str, arguments: &[i32]);
-    /// Calls a function with an i32 result.
-    fn value(&mut self, name: &str, arguments: &[i32]) -> i32;
+    /// Calls a function with an i32 result. A trap is an error, in the runtime's words.
+    fn call(&mut self, name: &str, arguments: &[i32]) -> Result<i32, String>;
+    /// As `call`, of a function that does not trap.
+    fn value(&mut self, name: &str, arguments: &[i32]) -> i32 {
+        self.call(name, arguments).expect(name)
+    }
     fn read(&mut self, at: i32, length: usize) -> Vec<u8>;
     fn write(&mut self, at: i32, bytes: &[u8]);
 }
@@ -29,12 +34,17 @@ impl Wasmi {
         Self { store, instance }
     }
 
-    fn call(&mut self, name: &str, arguments: &[i32], results: &mut [wasmi::Val]) {
+    fn invoke(
+        &mut self,
+        name: &str,
+        arguments: &[i32],
+        results: &mut [wasmi::Val],
+    ) -> Result<(), String> {
         let function = self.instance.get_func(&self.store, name).expect(name);
         let arguments: Vec<_> = arguments.iter().map(|&a| wasmi::Val::I32(a)).collect();
         function
             .call(&mut self.store, &arguments, results)
-            .expect(name);
+            .map_err(|error| error.to_string())
     }
 
     fn memory(&self) -> wasmi::Memory {
@@ -46,13 +56,13 @@ impl Wasmi {
 
 impl Runtime for Wasmi {
     fn run(&mut self, name: &str, arguments: &[i32]) {
-        self.call(name, arguments, &mut []);
+        self.invoke(name, arguments, &mut []).expect(name);
     }
 
-    fn value(&mut self, name: &str, arguments: &[i32]) -> i32 {
+    fn call(&mut self, name: &str, arguments: &[i32]) -> Result<i32, String> {
         let mut results = [wasmi::Val::I32(0)];
-        self.call(name, arguments, &mut results);
-        results[0].i32().expect(name)
+        self.invoke(name, arguments, &mut results)?;
+        Ok(results[0].i32().expect(name))
     }
 
     fn read(&mut self, at: i32, length: usize) -> Vec<u8> {
@@ -84,7 +94,7 @@ impl Wasm3 {
         Self { runtime }
     }
 
-    fn call<T: wasm3::WasmType>(&self, name: &str, arguments: &[i32]) -> T {
+    fn invoke<T: wasm3::WasmType>(&self, name: &str, arguments: &[i32]) -> Result<T, String> {
         let runtime = &self.runtime;
         match *arguments {
             [] => runtime.find_function::<(), T>(name).expect(name).call(),
@@ -103,17 +113,17 @@ impl Wasm3 {
                 .call(a, b, c, d),
             _ => panic!("{name}: too many arguments"),
         }
-        .expect(name)
+        .map_err(|error| error.to_string())
     }
 }
 
 impl Runtime for Wasm3 {
     fn run(&mut self, name: &str, arguments: &[i32]) {
-        self.call::<()>(name, arguments);
+        self.invoke::<()>(name, arguments).expect(name);
     }
 
-    fn value(&mut self, name: &str, arguments: &[i32]) -> i32 {
-        self.call(name, arguments)
+    fn call(&mut self, name: &str, arguments: &[i32]) -> Result<i32, String> {
+        self.invoke(name, arguments)
     }
 
     fn read(&mut self, at: i32, length: usize) -> Vec<u8> {
@@ -157,7 +167,7 @@ impl Wamr {
         }
     }
 
-    fn call(&mut self, name: &str, arguments: &[i32]) -> i32 {
+    fn invoke(&mut self, name: &str, arguments: &[i32]) -> Result<i32, String> {
         let mut cells = [0_u32; 4];
         for (cell, &argument) in cells.iter_mut().zip(arguments) {
             *cell = argument as u32;
@@ -168,12 +178,13 @@ impl Wamr {
             let function = wamr::wasm_runtime_lookup_function(self.instance, text.as_ptr());
             assert!(!function.is_null(), "no {name}");
             let count = arguments.len() as u32;
-            assert!(
-                wamr::wasm_runtime_call_wasm(self.environment, function, count, cells.as_mut_ptr()),
-                "{name}"
-            );
+            let cells = cells.as_mut_ptr();
+            if !wamr::wasm_runtime_call_wasm(self.environment, function, count, cells) {
+                let why = CStr::from_ptr(wamr::wasm_runtime_get_exception(self.instance));
+                return Err(why.to_string_lossy().into_owned());
+            }
         }
-        cells[0] as i32
+        Ok(cells[0] as i32)
     }
 
     fn bytes(&mut self, at: i32, length: usize) -> &mut [u8] {
@@ -190,11 +201,11 @@ impl Wamr {
 
 impl Runtime for Wamr {
     fn run(&mut self, name: &str, arguments: &[i32]) {
-        self.call(name, arguments);
+        self.invoke(name, arguments).expect(name);
     }
 
-    fn value(&mut self, name: &str, arguments: &[i32]) -> i32 {
-        self.call(name, arguments)
+    fn call(&mut self, name: &str, arguments: &[i32]) -> Result<i32, String> {
+        self.invoke(name, arguments)
     }
 
     fn read(&mut self, at: i32, length: usize) -> Vec<u8> {
@@ -203,5 +214,15 @@ impl Runtime for Wamr {
 
     fn write(&mut self, at: i32, bytes: &[u8]) {
         self.bytes(at, bytes.len()).copy_from_slice(bytes);
+    }
+}
+
+/// An instance on a runtime: wamr, wasm3 or wasmi.
+pub fn instantiate(runtime: &str, module: Vec<u8>) -> Box<dyn Runtime> {
+    match runtime {
+        "wamr" => Box::new(Wamr::new(module)),
+        "wasm3" => Box::new(Wasm3::new(module)),
+        "wasmi" => Box::new(Wasmi::new(module)),
+        _ => panic!("no runtime {runtime}: wamr, wasm3 or wasmi"),
     }
 }

@@ -1,0 +1,115 @@
+// `alink-agent size`: what a module costs in flash and RAM, by section, layer, function and buffer, beside its budgets.
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { PROFILES, type Profile } from "../size/budgets.js";
+import { type Figure, reportOf, type SizeReport } from "../size/report.js";
+import { readMappedModule } from "../size/size_map.js";
+import { Output } from "./output.js";
+
+interface SizeArguments {
+  profile: Profile;
+  top: number;
+  all?: boolean;
+  json?: boolean;
+}
+
+function positive(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError("it is a number from 1 on, e.g. 20");
+  return Number(text);
+}
+
+/** Add the command. */
+export function register(program: Command): void {
+  program
+    .command("size")
+    .description("what a module costs in flash and RAM, beside its budgets")
+    .addOption(profileOption("the module to look at"))
+    .option("--top <count>", "functions and buffers that are listed, the most expensive ones", positive, 20)
+    .option("--all", "list every function, and every buffer in the order of memory")
+    .option("--json", "one JSON object a line")
+    .action(run);
+}
+
+/** `--profile`, as the commands that take one have it. */
+export function profileOption(description: string): Option {
+  return new Option("--profile <name>", description).choices(Object.keys(PROFILES)).default("full");
+}
+
+function run({ profile, top, all = false, json = false }: SizeArguments): void {
+  const report = reportOf(profile, readMappedModule(PROFILES[profile]));
+  const output = new Output({ json });
+  const count = all ? Number.POSITIVE_INFINITY : top;
+  // One function a subject; what updates wear out of the flash is to follow as another.
+  for (const print of [printBudgets, printSections, printLayers, printFunctions, printBuffers])
+    print(output, report, count);
+}
+
+function verdict({ budget, headroom }: Figure): string {
+  return headroom < 0 ? `budget ${budget}, ${-headroom} above it` : `budget ${budget}, ${headroom} left`;
+}
+
+/** A table with a heading and numbers at the right; the last column is text. Nothing with --json. */
+function printTable(output: Output, heading: string[], rows: (string | number)[][]): void {
+  if (output.json) return;
+  const cells = rows.map((row) => row.map(String));
+  const widths = heading.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)));
+  const numeric = (i: number) => rows.some((row) => typeof row[i] === "number");
+  const aligned = (row: string[]) => row.map((cell, i) => (numeric(i) ? cell.padStart(widths[i]!) : cell));
+  output.line("");
+  const [first, ...rest] = [aligned(heading), ...cells.map(aligned)];
+  const line = (row: string[]) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join("  ")
+      .trimEnd();
+  output.line(output.strong(line(first!)));
+  for (const row of rest) output.line(line(row));
+}
+
+function printBudgets(output: Output, { profile, module, file, memory }: SizeReport): void {
+  output.event("size.module", { profile, module, file, memory });
+  output.line(`${output.strong(module)}, profile ${profile}`);
+  output.table([
+    ["flash", `${file.bytes} bytes, ${verdict(file)}`],
+    ["memory", `${memory.bytes} bytes, ${verdict(memory)}`],
+  ]);
+}
+
+function printSections(output: Output, { sections }: SizeReport): void {
+  for (const section of sections) output.event("size.section", { ...section });
+  printTable(
+    output,
+    ["bytes", "section"],
+    sections.map(({ name, bytes }) => [bytes, name]),
+  );
+}
+
+function printLayers(output: Output, { layers }: SizeReport): void {
+  for (const layer of layers) output.event("size.layer", { ...layer });
+  printTable(
+    output,
+    ["bytes", "functions", "layer"],
+    layers.map(({ name, bytes, functions }) => [bytes, functions, name]),
+  );
+}
+
+function printFunctions(output: Output, { functions }: SizeReport, count: number): void {
+  const shown = functions.slice(0, count);
+  for (const entry of shown) output.event("size.function", { ...entry });
+  printTable(
+    output,
+    ["bytes", shown.length < functions.length ? `function (${shown.length} of ${functions.length})` : "function"],
+    shown.map(({ name, bytes }) => [bytes, name]),
+  );
+}
+
+function printBuffers(output: Output, { buffers }: SizeReport, count: number): void {
+  const whole = count >= buffers.length;
+  const shown = whole ? buffers : [...buffers].sort((a, b) => b.bytes - a.bytes).slice(0, count);
+  for (const { group, ...buffer } of shown) output.event("size.buffer", { ...buffer, group });
+  printTable(
+    output,
+    ["bytes", whole ? "memory" : `memory (${shown.length} of ${buffers.length})`, ""],
+    shown.map(({ name, bytes, purpose }) => [bytes, name, purpose]),
+  );
+}

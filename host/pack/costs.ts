@@ -1,0 +1,70 @@
+// What a module costs on a device, as docs/footprint.json has it, in the tables of docs/wamr.md and of a pack's README.
+// tests/runtimes/footprint.check.ts measures the figures.
+
+/** One way of running a module on a Cortex-M4, bytes. */
+export interface Way {
+  name: "fast interpreter" | "classic interpreter" | "native C";
+  /** Flash: WAMR, agent.c, boot.c, and what they take of the C library; 0 for native C, whose host is not ours. */
+  runtime: number;
+  /** Flash: the module, or the machine code made of it. */
+  module: number;
+  /** RAM: the smallest pool that is enough, or the module's memory alone. */
+  pool: number;
+  /** RAM in which the module's bytes lie. */
+  moduleRam: number;
+}
+
+/** Figures of one module. */
+export interface ModuleFootprint {
+  /** Of the module that was measured. */
+  sha256: string;
+  ways: Way[];
+}
+
+/** docs/footprint.json, bytes. */
+export interface Footprint {
+  modules: Record<string, ModuleFootprint>;
+  /** Flash of the two sources on a Cortex-M4; RAM of `struct alink_agent`; the owner's stack without TLS. */
+  library: { agent: number; boot: number; struct: number; stack: number };
+  /** Heap of mbedTLS at its peak on the 64-bit test machine. */
+  tls: { oneSession: number; twoSessions: number };
+}
+
+const HEADING = [
+  "| way | flash: runtime, host, C library | flash: module | RAM: pool | RAM: module | flash, all | RAM, all |",
+  "|---|---:|---:|---:|---:|---:|---:|",
+];
+
+function row({ name, runtime, module, pool, moduleRam }: Way): string {
+  const cells = [name, runtime, module, pool, moduleRam, runtime + module, pool + moduleRam];
+  return `| ${cells.map((cell) => (cell === 0 ? "–" : cell)).join(" | ")} |`;
+}
+
+/** The table of one module; a sentence instead when it was not measured. Lines of Markdown. */
+export function costTable(footprint: Footprint, module: string): string {
+  const measured = footprint.modules[module];
+  return measured === undefined ? "Not measured for this module." : [...HEADING, ...measured.ways.map(row)].join("\n");
+}
+
+/** Which build the figures belong to, for the reader of a pack. */
+export function measuredWith(footprint: Footprint, module: string, sha256: string): string {
+  const measured = footprint.modules[module];
+  if (measured === undefined) return "";
+  const build = measured.sha256 === sha256 ? "with this very module" : "with an earlier build of the module";
+  return `Measured on a Cortex-M4 (gcc, \`-Os\`, \`stack_size\` 4096) ${build}, by \`npm run test:runtimes\` of alink-agent.`;
+}
+
+const KIB = 1024;
+/** What the fast interpreter was seen to take for each byte of code, on 32 bits, and a little more. */
+const POOL_A_BYTE = 4;
+
+/**
+ * RAM for the pool, bytes, that is enough for either interpreter on a 32-bit part: the measured one and a tenth.
+ *
+ * bytes, memory  size and static memory of the module, for one that was not measured.
+ */
+export function amplePool(footprint: Footprint, module: string, bytes: number, memory: number): number {
+  const pools = footprint.modules[module]?.ways.filter(({ runtime }) => runtime > 0).map(({ pool }) => pool) ?? [];
+  const needed = Math.max(...pools, POOL_A_BYTE * bytes + memory);
+  return Math.ceil((needed * 1.1) / KIB) * KIB;
+}

@@ -1,0 +1,33 @@
+/* The module and the memory it needs, as static data: members of struct alink_agent_options. */
+#ifndef ALINK_AGENT_MODULE_H
+#define ALINK_AGENT_MODULE_H
+
+#include <stdint.h>
+
+/** RAM for the runtime, bytes; README.md tells how much which way of running takes. */
+#ifndef ALINK_POOL_BYTES
+#ifdef CONFIG_ALINK_POOL_BYTES
+#define ALINK_POOL_BYTES CONFIG_ALINK_POOL_BYTES
+#else
+#define ALINK_POOL_BYTES @POOL_BYTES@
+#endif
+#endif
+
+/** Operand stack of the module, bytes. */
+#ifndef ALINK_STACK_BYTES
+#ifdef CONFIG_ALINK_STACK_BYTES
+#define ALINK_STACK_BYTES CONFIG_ALINK_STACK_BYTES
+#else
+#define ALINK_STACK_BYTES 4096
+#endif
+#endif
+
+/** The module, in RAM: the runtime writes into it, so it is loaded once. */
+extern uint8_t agent_wasm[];
+extern const uint32_t agent_wasm_size;
+
+/** ALINK_POOL_BYTES for the runtime. */
+extern uint64_t alink_pool[];
+extern const uint32_t alink_pool_size;
+
+#endif

@@ -1,0 +1,103 @@
+// The lite profile on the bench: its main job is the same, its windows are smaller, and what it leaves out it refuses.
+
+import assert from "node:assert/strict";
+import { createHash, createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Boot, Channel, Code, Post } from "../../host/abi.js";
+import type { AgentError } from "../../host/agent.js";
+import { wasm } from "../paths.js";
+import { Broker, module as full, identity, layout, Rig, type RigOptions } from "./rig.js";
+import { fileServer, Web } from "./web.js";
+
+const module = new WebAssembly.Module(readFileSync(wasm("agent-lite")));
+const { productKey, deviceName } = identity;
+const SYS = `/sys/${productKey}/${deviceName}/thing`;
+const FILE = Buffer.concat(Array.from({ length: 300 }, (_, i) => createHash("sha256").update(`${i}`).digest()));
+
+async function connected(options: RigOptions = {}): Promise<{ rig: Rig; broker: Broker }> {
+  const rig = await Rig.create({ module, ...options });
+  const broker = new Broker(rig);
+  rig.settle();
+  return { rig, broker };
+}
+
+for (const [signMethod, method] of [
+  ["hmacsha256", "sha256"],
+  ["hmacmd5", "md5"],
+] as const)
+  test(`connect, report, be set, and update, with ${signMethod} and ${method}`, async () => {
+    const { rig, broker } = await connected({ configuration: { signMethod } });
+    const [connect] = broker.of("connect");
+    assert.equal(
+      connect!.password!.toString(),
+      createHmacOf(method, connect!.clientId).toUpperCase(),
+      "the password is the HMAC over the identity",
+    );
+    broker.published = (topic, payload) => {
+      if (!topic.endsWith("/property/post")) return;
+      const { id } = JSON.parse(payload) as { id: string };
+      broker.publish(`${SYS}/event/property/post_reply`, { id, code: 200, data: {} });
+    };
+    const id = rig.agent.post(Post.Property, Buffer.from('{"brightness":80}'));
+    rig.settle();
+    assert.deepEqual(rig.named("property.posted"), [{ event: "property.posted", id, code: 200 }]);
+    broker.publish(`${SYS}/service/property/set`, { id: "7", params: { led: 1 } });
+    rig.settle();
+    const [set] = rig.named("property.set");
+    assert.deepEqual(set!.params, { led: 1 });
+    assert.equal(rig.agent.reply(set!.token as number, 200, Buffer.alloc(0)), Code.Ok);
+    rig.settle();
+    assert.equal(broker.payloads("property/set_reply").length, 1);
+
+    new Web(rig, fileServer(FILE));
+    const sign = createHash(method).update(FILE).digest("hex");
+    const data = { size: FILE.length, version: "2.0.0", url: "https://f.example/fw.bin", sign, signMethod: method };
+    broker.publish(`/ota/device/upgrade/${productKey}/${deviceName}`, { code: "1000", data, id: 1 });
+    rig.settle();
+    assert.ok(rig.restart, JSON.stringify(rig.events.at(-1)));
+    const from = layout.slots[1]![0]!;
+    assert.deepEqual(Buffer.from(rig.flash.subarray(from, from + FILE.length)), FILE);
+    const next = await connected({ configuration: { signMethod }, flash: rig.flash, booted: [1, Boot.Trial, 0] });
+    assert.equal(next.rig.named("update.confirmed")[0]?.version, "2.0.0");
+  });
+
+function createHmacOf(method: string, clientIdOnWire: string): string {
+  const clientId = clientIdOnWire.split("|")[0]!;
+  const content = `clientId${clientId}deviceName${deviceName}productKey${productKey}`;
+  return createHmac(method, identity.deviceSecret).update(content).digest("hex");
+}
+
+test("SHA-1 is refused with the name of the member and what it takes", async () => {
+  await assert.rejects(Rig.create({ module, configuration: { signMethod: "hmacsha1" } }), (error: AgentError) => {
+    assert.equal(error.code, Code.BadArgument);
+    assert.match(error.message, /signMethod takes hmacsha256 or hmacmd5$/);
+    return true;
+  });
+  await Rig.create({ module: full, configuration: { signMethod: "hmacsha1" } });
+});
+
+test("windows are smaller than the full module's, and the instance says so", async () => {
+  const { rig } = await connected();
+  const { rig: other } = await connected({ module: full });
+  const [lite, whole] = [rig.agent.exports, other.agent.exports];
+  assert.deepEqual([lite.inCap(), lite.rxCap(Channel.Mqtt)], [512, 1536]);
+  assert.deepEqual([whole.inCap(), whole.rxCap(Channel.Mqtt)], [1024, 2048]);
+  const refused = rig.agent.exports.post(Post.Property, 513);
+  assert.equal(refused, Code.BadArgument);
+  assert.equal(rig.agent.available(), 512);
+});
+
+test("a post that fills the in-window and a push of 10 KB go through the smaller windows", async () => {
+  const { rig, broker } = await connected();
+  assert.ok(rig.agent.post(Post.Property, Buffer.from(`{"a":"${"x".repeat(504)}"}`)) > 0);
+  rig.settle();
+  assert.equal(broker.payloads("property/post").length, 1);
+  new Web(rig, fileServer(FILE));
+  const sign = createHash("sha256").update(FILE).digest("hex");
+  const url = `https://f.example/${"p".repeat(800)}`;
+  const data = { extData: { udi: "u".repeat(8000) }, size: FILE.length, version: "3.0.0", url, sign };
+  broker.publish(`/ota/device/upgrade/${productKey}/${deviceName}`, { code: "1000", data, id: 1 });
+  rig.settle();
+  assert.ok(rig.restart, JSON.stringify(rig.events.at(-1)));
+});
