@@ -25,7 +25,7 @@ import { FLIGHT_TABLE, Window } from "./protocol/mqtt_window";
 import { DIGEST_MAX, Offer, OFFER_SCRATCH, URL_MAX, VERSION_MAX } from "./protocol/offer";
 import { Identity } from "./protocol/sign";
 import { Update, UPDATE_SCRATCH } from "./protocol/update_task";
-import { Installed, INSTALLED_SIZE, Running, UPDATE_SIZE, UpdateState } from "./protocol/update_state";
+import { Installed, INSTALLED_SIZE, Mark, MARK_SIZE, Running, UPDATE_SIZE, UpdateState } from "./protocol/update_state";
 import { AgentState } from "./agent/agent_state";
 import { Config, CONFIG_SCRATCH } from "./agent/config_state";
 import { Inbox, REPLIES, REPLY } from "./agent/inbox_state";
@@ -66,8 +66,10 @@ export const JOURNAL = changetype<Journal>(memory.data(offsetof<Journal>()));
 /** Payloads of the journal's records, as they stand in the state region. */
 export const INSTALLED_CAP: u32 = INSTALLED_SIZE;
 export const UPDATE_CAP: u32 = UPDATE_SIZE;
+export const MARK_CAP: u32 = MARK_SIZE;
 export const INSTALLED = changetype<Installed>(memory.data(INSTALLED_SIZE));
 export const UPDATE_STATE = changetype<UpdateState>(memory.data(UPDATE_SIZE));
+export const MARK = changetype<Mark>(memory.data(MARK_SIZE));
 export const RUNNING = changetype<Running>(memory.data(offsetof<Running>()));
 export const UPDATE = changetype<Update>(memory.data(offsetof<Update>()));
 

@@ -141,6 +141,7 @@ function assembleFetch(): void {
   i.window = arena.HTTP_WINDOW;
   i.readBack = arena.READ_BACK_BUFFER;
   i.digest = arena.DIGEST;
+  i.mark = arena.MARK;
   const f = arena.FETCH;
   f.image = i;
   f.url = arena.URL;
@@ -163,6 +164,8 @@ function assembleUpdate(): void {
   j.size1 = arena.INSTALLED_CAP;
   j.state2 = changetype<usize>(arena.UPDATE_STATE);
   j.size2 = arena.UPDATE_CAP;
+  j.state3 = changetype<usize>(arena.MARK);
+  j.size3 = arena.MARK_CAP;
   const u = arena.UPDATE;
   u.alink = arena.ALINK;
   u.events = arena.EVENTS;
@@ -174,6 +177,7 @@ function assembleUpdate(): void {
   u.url = arena.URL;
   u.state = arena.UPDATE_STATE;
   u.installed = arena.INSTALLED;
+  u.mark = arena.MARK;
   u.running = arena.RUNNING;
   arena.RUNNING.version = arena.RUNNING_VERSION;
   u.configured = arena.VERSION;

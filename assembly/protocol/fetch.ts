@@ -274,11 +274,10 @@ function answer(f: Fetch, start: usize): void {
   const r = f.response;
   const status = r.status;
   if (status == 200) {
+    // the server does not do ranges: begin again, with the bytes that have come already
     if (f.image.placed != 0) {
-      // the server does not do ranges: begin again, with the bytes that have come already
-      const image = f.image;
-      imageInit(image, image.slot, image.size, image.method);
-      move(imagePtr(image), start, f.raw);
+      startOver(f);
+      move(imagePtr(f.image), start, f.raw);
     }
     return body(f, r.hasLength, r.contentLength);
   }
@@ -296,8 +295,17 @@ function answer(f: Fetch, start: usize): void {
     return;
   }
   if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) return redirect(f);
+  // it has less than we have: another package, and the digest will tell
+  if (status == 416 && f.image.placed != 0) {
+    startOver(f);
+    return retry(f, Code.BadSize, <i32>r.rangeTotal);
+  }
   if (status == 408 || status == 429 || status >= 500) return retry(f, Code.Refused, <i32>status);
   fail(f, status == 416 ? Code.BadSize : Code.Refused, <i32>status);
+}
+
+function startOver(f: Fetch): void {
+  imageInit(f.image, f.image.slot, f.image.size, f.image.method);
 }
 
 /** A whole body: it must have the announced size. */

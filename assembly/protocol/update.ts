@@ -7,27 +7,27 @@
  *
  * Steps that must survive a power cut are journal records; the rest is here. Only the boot loader knows which slot runs.
  */
-import { Boot, BootOp, Code, Done, Want } from "../abi";
+import { Boot, BootOp, Code, Done, HTTP_BLOCK, Want } from "../abi";
 import { constantTimeEqual, S } from "../bytes/text";
 import { Digest, digestLength } from "../crypto/hmac";
 import { Alink } from "./alink";
 import { Fetch, FetchPhase, fetchStart } from "./fetch";
 import { Flash, slotLength } from "./flash";
-import { imageComplete, imageDigest, imageDrained, imageInit, imageStep } from "./image";
+import { imageComplete, imageDigest, imageDrained, imageInit, imageMarked, imageResume, imageStep } from "./image";
 import { journalBusy, journalFailed, journalPut, Kind } from "./journal";
 import { Phase, reached, sessionStart, sessionStop } from "./mqtt_session";
 import { emitConfirmed, emitFault, emitRestart, emitVerified } from "./update_events";
 import {
+  Failure,
   install,
-  Installed,
-  INSTALLED_SIZE,
   installedSound,
+  markIdentity,
   runningVersion,
   updateDigest,
   UpdatePhase,
   updateSound,
 } from "./update_state";
-import { Task, BOOT_PENDING, Failure, Update, record, ask, fail, finish } from "./update_task";
+import { Task, BOOT_PENDING, Update, record, ask, fail, finish } from "./update_task";
 import { report, progress, inform, askForFirmware } from "./update_report";
 
 /** The last report and the DISCONNECT have this long, ms. */
@@ -44,6 +44,8 @@ const RENEW_TIMEOUT: u32 = 15000;
 export function updateResume(u: Update): void {
   const s = u.state;
   if (u.journal.length1 != 0 && !installedSound(u.installed)) u.journal.length1 = 0;
+  if (u.mark.offset % HTTP_BLOCK != 0 || (u.flash.sector != 0 && u.mark.offset % u.flash.sector != 0))
+    u.mark.offset = 0;
   if (u.journal.length2 == 0 || !updateSound(s, slotLength(u.flash, s.slot))) s.phase = <u8>UpdatePhase.None;
   runningVersion(u.running, u.installed, u.journal.length1, s, u.configured);
   const started = s.phase == UpdatePhase.Verified || s.phase == UpdatePhase.Activated;
@@ -102,7 +104,7 @@ function confirmed(u: Update): void {
   install(u.installed, u.state, digestLength(<Digest>u.state.method));
   emitConfirmed(u.events, u.state);
   u.task = Task.Install;
-  if (u.flash.sector != 0) journalPut(u.journal, Kind.Installed, INSTALLED_SIZE);
+  if (u.flash.sector != 0) journalPut(u.journal, Kind.Installed);
 }
 
 /** The running image cannot be confirmed: restart, until the boot loader has used up its starts and falls back. */
@@ -166,6 +168,7 @@ function recorded(u: Update): void {
   switch (u.task) {
     case Task.Accept:
       imageInit(u.image, u.state.slot, u.state.size, <Digest>u.state.method);
+      imageResume(u.image);
       fetchStart(u.fetch, u.offer.urlLength);
       u.task = Task.Fetch;
       return;
@@ -194,7 +197,13 @@ function recorded(u: Update): void {
 }
 
 function fetching(u: Update): bool {
+  // one at a time at the flash: a mark is written before anything behind it, and taken back before anything below it
+  u.image.held = journalBusy(u.journal);
   const more = imageStep(u.image);
+  if (imageMarked(u.image)) {
+    u.mark.identity = markIdentity(u.state);
+    journalPut(u.journal, Kind.Mark);
+  }
   const f = u.fetch;
   if (u.image.failed) {
     fail(u, Failure.Flash, Code.FlashFailed, 0);
@@ -244,8 +253,7 @@ function leave(u: Update): void {
 /** After a failure: let go of link and flash before anything else is started. */
 function drain(u: Update): void {
   const f = u.fetch;
-  if (f.phase == FetchPhase.Closing) return;
-  if (!imageDrained(u.image)) return;
+  if (f.phase == FetchPhase.Closing || journalBusy(u.journal) || !imageDrained(u.image)) return;
   f.phase = FetchPhase.Idle;
   record(u, UpdatePhase.Failed, Task.Failed);
 }

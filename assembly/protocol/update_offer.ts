@@ -6,8 +6,8 @@ import { Fetch, fetchStart } from "./fetch";
 import { slotLength } from "./flash";
 import { DIGEST_MAX, offerEnd, VERSION_MAX } from "./offer";
 import { emitFault, emitOffered } from "./update_events";
-import { updateDigest, updateFrom, UpdatePhase, updateVersion } from "./update_state";
-import { Task, Failure, Update, record, fail } from "./update_task";
+import { Failure, updateDigest, updateFrom, UpdatePhase, updateVersion } from "./update_state";
+import { Task, Update, record, fail } from "./update_task";
 
 /** Whether an offer in an incoming message may be read: it shares buffers with the update in hand. */
 export function updateListens(u: Update): bool {
@@ -32,21 +32,35 @@ export function updateOffer(u: Update): void {
   }
   if (u.task == Task.Renew) {
     // another package than the one in the slot cannot be gone on with
-    const other =
-      code != Code.Ok || !constantTimeEqual(o.digest, updateDigest(u.state), DIGEST_MAX) || o.size != u.state.size;
-    if (other) {
+    if (code != Code.Ok || !sameOffer(u)) {
       u.missed = true;
       return fail(u, Failure.Download, Code.Refused, u.fetch.detail);
     }
     u.task = Task.Fetch;
     return fetchStart(u.fetch, o.urlLength);
   }
+  // after a restart: the package that was accepted before, under a new URL
+  const known = u.state.phase == UpdatePhase.Accepted && <u32>u.state.slot != u.running.slot && sameOffer(u);
   take(u);
   emitOffered(u.events, u.state);
   const refusal = code == Code.Ok ? admissible(u) : code;
   if (refusal != Code.Ok)
     return fail(u, Failure.Upgrade, refusal, refusal == Code.OverLimit ? <i32>slotLength(u.flash, u.state.slot) : 0);
-  record(u, UpdatePhase.Accepted, Task.Accept);
+  if (known) u.task = Task.Accept;
+  else record(u, UpdatePhase.Accepted, Task.Accept);
+}
+
+/** Whether the offer is the update in hand once more: version, size and digest. */
+function sameOffer(u: Update): bool {
+  const o = u.offer;
+  const s = u.state;
+  return (
+    o.size == s.size &&
+    <u32>o.method == s.method &&
+    o.versionLength == s.versionLength &&
+    constantTimeEqual(o.version, updateVersion(s), o.versionLength) &&
+    constantTimeEqual(o.digest, updateDigest(s), DIGEST_MAX)
+  );
 }
 
 /** Begin the update in hand from the offer: into the slot that does not run. */

@@ -11,7 +11,7 @@ import { Image } from "./image";
 import { Journal, journalPut, Kind } from "./journal";
 import { DIGEST_MAX, Offer } from "./offer";
 import { emitFailed } from "./update_events";
-import { Installed, Running, UPDATE_SIZE, UpdatePhase, UpdateState } from "./update_state";
+import { Failure, Installed, Mark, Running, UpdatePhase, UpdateState } from "./update_state";
 
 export const enum Task {
   Idle = 0,
@@ -37,14 +37,6 @@ export const enum Task {
 
 /** The boot loader has not answered yet. */
 export const BOOT_PENDING: i32 = 1;
-
-/** Steps of a failed update (Alink §7). */
-export const enum Failure {
-  Upgrade = -1,
-  Download = -2,
-  Verify = -3,
-  Flash = -4,
-}
 
 @unmanaged
 @final
@@ -86,6 +78,7 @@ export class Update {
   url: Url = changetype<Url>(0);
   state: UpdateState = changetype<UpdateState>(0);
   installed: Installed = changetype<Installed>(0);
+  mark: Mark = changetype<Mark>(0);
   running: Running = changetype<Running>(0);
   configured: usize = 0;
   scratch: usize = 0;
@@ -98,7 +91,7 @@ export const UPDATE_SCRATCH: u32 = DIGEST_MAX + 128;
 export function record(u: Update, phase: UpdatePhase, then: Task): void {
   u.state.phase = <u8>phase;
   u.task = then;
-  if (u.flash.sector != 0) journalPut(u.journal, Kind.Update, UPDATE_SIZE);
+  if (u.flash.sector != 0) journalPut(u.journal, Kind.Update);
 }
 
 /** Ask the boot loader. */

@@ -2,82 +2,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { Boot, BootOp, Channel, Closed, Code, Done, FlashOp } from "../../host/abi.js";
-import { Broker, identity, layout, type Message, Rig, type RigOptions } from "./rig.js";
+import { Broker, layout, Rig } from "./rig.js";
+import { bench, failure, GET_REPLY, image, offer, push, restarted, slot, steps, UPGRADE } from "./update_bench.js";
 import { chunked, fileServer, response, Web } from "./web.js";
-
-const { productKey, deviceName } = identity;
-const UPGRADE = `/ota/device/upgrade/${productKey}/${deviceName}`;
-const GET_REPLY = `/sys/${productKey}/${deviceName}/thing/ota/firmware/get_reply`;
-
-/** `size` bytes that no other size or seed has. */
-function image(size: number, seed = 1): Buffer {
-  const bytes = Buffer.alloc(size);
-  let x = seed * 2654435761 + size;
-  for (let i = 0; i < size; i++) {
-    x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
-    bytes[i] = x >>> 24;
-  }
-  return bytes;
-}
-
-function offer(
-  file: Uint8Array,
-  members: Record<string, unknown> = {},
-  method: "md5" | "sha256" = "sha256",
-): Record<string, unknown> {
-  const sign = createHash(method).update(file).digest("hex");
-  return {
-    size: file.length,
-    version: "2.0.0",
-    url: "https://files.example/fw.bin?Expires=1&Signature=x%2B",
-    sign,
-    signMethod: method === "md5" ? "Md5" : "SHA256",
-    ...(method === "md5" ? { md5: sign } : {}),
-    ...members,
-  };
-}
-
-const push = (data: unknown): unknown => ({ code: "1000", data, id: 1695281536874, message: "success" });
-
-interface Bench {
-  rig: Rig;
-  broker: Broker;
-  web: Web;
-}
-
-async function bench(file: Uint8Array, options: RigOptions = {}): Promise<Bench> {
-  const rig = await Rig.create(options);
-  const broker = new Broker(rig);
-  const web = new Web(rig, fileServer(file));
-  rig.settle();
-  return { rig, broker, web };
-}
-
-/** Restart on the same flash, as the boot loader decides. */
-async function restarted(
-  from: Rig,
-  slot: number,
-  how: number,
-  reason = 0,
-  options: RigOptions = {},
-): Promise<{ rig: Rig; broker: Broker }> {
-  const rig = await Rig.create({ ...options, flash: from.flash, booted: [slot, how, reason] });
-  return { rig, broker: new Broker(rig) };
-}
-
-function slot(rig: Rig, index: number, length: number): Buffer {
-  return Buffer.from(rig.flash.subarray(layout.slots[index]![0]!, layout.slots[index]![0]! + length));
-}
-
-function failure(rig: Rig): Message {
-  const [failed] = rig.named("update.failed");
-  assert.ok(failed, `no update.failed in ${JSON.stringify(rig.events)}`);
-  return failed;
-}
-
-/** The steps that the device reported to the platform. */
-const steps = (broker: Broker): string[] =>
-  broker.payloads("/ota/device/progress/").map((message) => (message.params as { step: string }).step);
 
 test("an update from the push to the confirmed image, in fragments of any size", async () => {
   for (const [size, fragment, method] of [
