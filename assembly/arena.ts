@@ -11,6 +11,7 @@ import { JsonReader } from "./codec/json";
 import { FixedHeader } from "./codec/mqtt";
 import { Url } from "./codec/url";
 import { DigestContext, Hmac } from "./crypto/hmac";
+import { RSA_LENGTH } from "./crypto/rsa";
 import { Alink, Message, PENDING_TABLE } from "./protocol/alink";
 import { Backoff, Random } from "./protocol/backoff";
 import { Downlink, DOWNLINK_CUT, DOWNLINK_SCRATCH, TOKEN_MAX } from "./protocol/downlink";
@@ -24,6 +25,7 @@ import { MqttSession } from "./protocol/mqtt_session";
 import { FLIGHT_TABLE, Window } from "./protocol/mqtt_window";
 import { DIGEST_MAX, Offer, OFFER_SCRATCH, URL_MAX, VERSION_MAX } from "./protocol/offer";
 import { Identity } from "./protocol/sign";
+import { Policy } from "./protocol/update_policy";
 import { Update, UPDATE_SCRATCH } from "./protocol/update_task";
 import { Installed, INSTALLED_SIZE, Mark, MARK_SIZE, Running, UPDATE_SIZE, UpdateState } from "./protocol/update_state";
 import { AgentState } from "./agent/agent_state";
@@ -71,6 +73,8 @@ export const INSTALLED = changetype<Installed>(memory.data(INSTALLED_SIZE));
 export const UPDATE_STATE = changetype<UpdateState>(memory.data(UPDATE_SIZE));
 export const MARK = changetype<Mark>(memory.data(MARK_SIZE));
 export const RUNNING = changetype<Running>(memory.data(offsetof<Running>()));
+export const UPDATE_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>()));
+export const POLICY = changetype<Policy>(memory.data(offsetof<Policy>()));
 export const UPDATE = changetype<Update>(memory.data(offsetof<Update>()));
 
 // texts of the configuration: a length byte each, then the longest value
@@ -83,7 +87,11 @@ export const REGION: usize = memory.data(1 + 32);
 export const INSTANCE_ID: usize = memory.data(1 + 64);
 export const ENDPOINT: usize = memory.data(1 + 254);
 export const VERSION: usize = memory.data(1 + VERSION_MAX);
+export const FLOOR: usize = memory.data(1 + VERSION_MAX);
 export const CONFIG_BUFFER: usize = memory.data(CONFIG_SCRATCH);
+
+/** Modulus of the key for signatures of packages, big-endian. */
+export const KEY: usize = memory.data(RSA_LENGTH);
 
 // peers of the channels
 export const MQTT_PEER: usize = memory.data(PEER_MAX);
@@ -113,9 +121,9 @@ export const DOWNLINK_CUT_BUFFER: usize = memory.data(DOWNLINK_CUT);
 // windows: the host's from the call that returns them until the matching acknowledgement
 export const MQTT_RX_WINDOW: usize = memory.data(MQTT_RX);
 export const MQTT_TX_WINDOW: usize = memory.data(MQTT_TX);
-/** Two halves of one flash block each: receive window of the HTTP channel and source of flash writes. */
+/** Two halves of one flash block each: receive window of the HTTP channel and source of flash writes; before a download, the verification of a signature. */
 export const HTTP_WINDOW: usize = memory.data(2 * HTTP_BLOCK);
-/** Request of the HTTP channel; later the Location of a redirect. */
+/** Request of the HTTP channel; later the Location of a redirect; before, the signature of an offer or of the configuration's key. */
 export const HTTP_TX_WINDOW: usize = memory.data(HTTP_TX);
 /** What the application hands over: a configuration document or a post. */
 export const IN: usize = memory.data(IN_WINDOW);

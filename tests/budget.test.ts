@@ -10,7 +10,7 @@ import { Agent } from "../host/agent.js";
 import { root, wasm } from "./paths.js";
 
 /** Largest file, bytes. Raise it together with the change that needs the room, and say there what the room is for. */
-const FILE_LIMIT = 50 * 1024;
+const FILE_LIMIT = 55 * 1024;
 /** Largest static memory, bytes: design.md "RAM". */
 const MEMORY_LIMIT = 28 * 1024;
 

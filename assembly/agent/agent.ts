@@ -13,6 +13,7 @@ import {
   FETCH,
   FLASH,
   IN,
+  POLICY,
   RANDOM,
   RUNNING,
   SESSION,
@@ -25,6 +26,7 @@ import { FetchPhase, fetchTimeout } from "../protocol/fetch";
 import { flashAnswer, flashWanted } from "../protocol/flash";
 import { Phase, sessionStart, sessionTimeout } from "../protocol/mqtt_session";
 import { updateBooted, updateTimeout, updateWant } from "../protocol/update";
+import { policyClock } from "../protocol/update_policy";
 import { Task } from "../protocol/update_task";
 import { assemble, assembleEvents } from "./assemble";
 import { readConfiguration } from "./config";
@@ -49,6 +51,12 @@ export function booted(slot: i32, how: i32, reason: i32): i32 {
   RUNNING.slot = slot;
   RUNNING.how = how;
   RUNNING.reason = reason;
+  return Code.Ok;
+}
+
+export function wallClock(seconds: i32): i32 {
+  if (!CONFIG.assembled) return Code.BadState;
+  policyClock(POLICY, seconds, AGENT.now);
   return Code.Ok;
 }
 

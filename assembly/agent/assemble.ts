@@ -153,7 +153,6 @@ function assembleFetch(): void {
   f.urlText = arena.OFFER_URL;
   f.tx = arena.HTTP_TX_WINDOW;
   f.peer = arena.HTTP_PEER;
-  f.plainAllowed = arena.CONFIG.plainHttp;
 }
 
 function assembleUpdate(): void {
@@ -182,6 +181,10 @@ function assembleUpdate(): void {
   arena.RUNNING.version = arena.RUNNING_VERSION;
   u.configured = arena.VERSION;
   u.scratch = arena.UPDATE_BUFFER;
-  u.plainMqtt = arena.CONFIG.plainMqtt;
-  u.plainHttp = arena.CONFIG.plainHttp;
+  u.backoff = arena.UPDATE_BACKOFF;
+  u.policy = arena.POLICY;
+  arena.POLICY.floor = arena.FLOOR;
+  arena.POLICY.key = arena.KEY;
+  // signatures are read where the request of the download will stand
+  if (arena.POLICY.keyed) arena.OFFER.signature = arena.HTTP_TX_WINDOW;
 }

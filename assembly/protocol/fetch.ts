@@ -26,10 +26,12 @@ const SILENT: u32 = 30000;
 /** Redirects in a row (RFC 9110 §15.4 asks for a bound). */
 const REDIRECTS: u32 = 5;
 /** Tries in a row that brought nothing new. */
-const TRIES: u32 = 5;
+const TRIES: u32 = 10;
 /** Bytes of a head, and chunks of a body, that are decoded in one step: bounds the work of a call. */
 const HEAD_SLICE: u32 = 256;
 const CHUNKS_SLICE: u32 = 64;
+/** A rate limit is kept over intervals of a quarter of a second, ms. */
+const BUDGET_INTERVAL: u32 = 250;
 /** First wait after a failed try and the longest one, ms. */
 const RETRY_BASE: u32 = 1000;
 const RETRY_LONGEST: u32 = 60000;
@@ -54,6 +56,12 @@ export class Fetch {
   plainAllowed: bool = false;
   /** The URL that is being fetched is https. */
   tls: bool = false;
+  /** Quiet hours: no link now. */
+  held: bool = false;
+  /** Most bytes a second, 0 = any number; how many may still come until `budgetDue`. */
+  rate: u32 = 0;
+  budget: u32 = 0;
+  budgetDue: u32 = 0;
   now: u32 = 0;
   due: u32 = 0;
   fault: i32 = 0;
@@ -158,6 +166,17 @@ export function fetchTick(f: Fetch, now: u32): bool {
   f.now = now;
   // after a redirect the new address is judged once the old link is down
   if (f.phase == FetchPhase.Waiting && f.peerLength == 0) open(f, now);
+  if (f.rate != 0 && reached(now, f.budgetDue)) {
+    f.budget = f.rate / 4;
+    f.budgetDue = now + BUDGET_INTERVAL;
+  }
+  if (f.held) {
+    if (f.phase >= FetchPhase.Opening && f.phase <= FetchPhase.Body) {
+      f.due = now;
+      close(f, FetchPhase.Waiting);
+    }
+    return false;
+  }
   if (f.phase == FetchPhase.Waiting && reached(now, f.due)) {
     f.phase = FetchPhase.Opening;
     f.due = now + SILENT;
@@ -179,8 +198,9 @@ export function fetchShift(f: Fetch, ms: u32): void {
 
 /** Milliseconds until fetchTick has something to do; -1 = nothing. */
 export function fetchTimeout(f: Fetch): i32 {
-  if (f.phase < FetchPhase.Waiting || f.phase > FetchPhase.Body) return -1;
-  const ms = <i32>(f.due - f.now);
+  if (f.phase < FetchPhase.Waiting || f.phase > FetchPhase.Body || f.held) return -1;
+  const limited = f.rate != 0 && f.budget == 0 && f.phase >= FetchPhase.Head;
+  const ms = <i32>((limited ? f.budgetDue : f.due) - f.now);
   return ms < 0 ? 0 : ms;
 }
 
@@ -236,13 +256,15 @@ export function fetchRxPtr(f: Fetch): usize {
 export function fetchRxCap(f: Fetch): u32 {
   if ((f.phase != FetchPhase.Head && f.phase != FetchPhase.Body) || f.hungUp >= 0) return 0;
   const room = f.image.placed == f.image.size ? HTTP_TX : imageRoom(f.image);
-  return room > f.raw ? room - f.raw : 0;
+  if (room <= f.raw) return 0;
+  return f.rate != 0 && f.budget < room - f.raw ? f.budget : room - f.raw;
 }
 
 export function fetchReceived(f: Fetch, n: u32): void {
   // the answer has begun: what is left of the request is of no use, and its room is
   f.txAt = f.txEnd;
   f.raw += n;
+  if (f.rate != 0) f.budget -= n;
   f.due = f.now + SILENT;
 }
 

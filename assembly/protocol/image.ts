@@ -57,8 +57,6 @@ export class Image {
   compared: u32 = 0;
   stage: Stage = Stage.Filling;
   failed: bool = false;
-  /** The flash is somebody else's at the moment. */
-  held: bool = false;
   /** The mark has changed and must be recorded before anything else is written. */
   markDue: bool = false;
   mark: Mark = changetype<Mark>(0);
@@ -96,11 +94,10 @@ export function imageResume(i: Image): void {
 
 /** Whether the mark is to be recorded now; once. */
 export function imageMarked(i: Image): bool {
-  if (!i.markDue || i.held || i.stage == Stage.Draining || !flashIdle(i.flash)) return false;
+  if (!i.markDue || i.stage == Stage.Draining || !flashIdle(i.flash)) return false;
   // taken back: nothing of it is there any more
   if (i.done == 0) i.mark.offset = 0;
   i.markDue = false;
-  i.held = true;
   return true;
 }
 
@@ -146,13 +143,13 @@ export function imageDrained(i: Image): bool {
   return flashIdle(i.flash) || flashResult(i.flash) != FLASH_PENDING;
 }
 
-/** Do a bounded piece of work. -> whether there is more to do now. */
+/** Do a bounded piece of work, while nobody else has the flash. -> whether there is more to do now. */
 export function imageStep(i: Image): bool {
   if (i.failed || imageComplete(i)) return false;
   const hashing = hash(i);
-  if (i.stage == Stage.Draining && !i.held && imageDrained(i)) i.stage = Stage.Filling;
+  if (i.stage == Stage.Draining && imageDrained(i)) i.stage = Stage.Filling;
   if (i.stage == Stage.Filling && i.placed - i.done >= blockLength(i)) i.stage = Stage.Erase;
-  if (i.stage >= Stage.Erase && i.stage != Stage.Written && !i.held && !i.markDue) program(i);
+  if (i.stage >= Stage.Erase && i.stage != Stage.Written && !i.markDue) program(i);
   const length = blockLength(i);
   if (i.stage == Stage.Written && i.hashed - i.done >= length) {
     i.done += length;

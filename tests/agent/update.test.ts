@@ -537,7 +537,7 @@ test("an offer that comes while another update is in hand or a failure is report
       broker.publish(GET_REPLY, { id: (JSON.parse(payload) as { id: string }).id, code: 200, data: other });
   };
   broker.publish(UPGRADE, push(offer(file, { url: "https://files.example/bad" })));
-  rig.settle();
+  rig.advance(1000);
   assert.equal(failure(rig).detail, 404);
   assert.ok(rig.restart, JSON.stringify(rig.events.slice(-2)));
   assert.equal(rig.named("update.verified")[0]!.version, "3.0.0");
