@@ -1,6 +1,7 @@
 // `alink-agent run`: one device against a platform until a signal ends it.
 
 import { dirname } from "node:path";
+import { createInterface } from "node:readline";
 import { type Command, InvalidArgumentError } from "commander";
 import { Device, type DeviceOptions, flashFile, member } from "../node/device.js";
 import { hopeless, printEvent } from "./device_events.js";
@@ -14,6 +15,7 @@ interface RunArguments {
   flash?: string;
   allowPlain?: string[];
   properties?: Record<string, unknown>;
+  confirm?: boolean;
   json?: boolean;
 }
 
@@ -41,6 +43,7 @@ export function register(program: Command): void {
     .option("--flash <file>", "flash image, made when missing (default: DEVICENAME.flash beside the device file)")
     .option("--allow-plain <paths>", "unencrypted paths to allow: mqtt, http or both", plainPaths)
     .option("--properties <json>", "properties to report once connected, a JSON object", jsonObject)
+    .option("--confirm", "ask before an update is taken: answer with a line on stdin, accept, later [SECONDS] or never")
     .option("--json", "one JSON object a line")
     .addHelpText("after", HELP)
     .action((options: RunArguments) => run(options));
@@ -73,10 +76,13 @@ async function run(options: RunArguments): Promise<void> {
   const settings: DeviceOptions = { configuration, flash: options.flash ?? flashFile(name, dirname(options.device)) };
   if (options.endpoint !== undefined) settings.endpoint = options.endpoint;
   if (options.allowPlain !== undefined) settings.allowPlain = options.allowPlain;
+  if (options.confirm === true) settings.configuration = { ...configuration, updateConfirm: "ask" };
   if (options.ca !== undefined) settings.ca = readCertificates(options.ca);
   const device = new Device(settings);
   const ended = ending(device, name, output);
   if (options.properties !== undefined) reportOnce(device, options.properties, output);
+  const answers = options.confirm === true ? createInterface({ input: process.stdin }) : undefined;
+  answers?.on("line", (line) => decide(device, line, output));
   try {
     await device.start();
   } catch (error) {
@@ -86,6 +92,7 @@ async function run(options: RunArguments): Promise<void> {
     throw error;
   }
   const end = await ended;
+  answers?.close();
   await device.stop();
   output.endProgress();
   if ("error" in end) throw end.error;
@@ -108,6 +115,20 @@ function ending(device: Device, name: string, output: Output): Promise<End> {
         process.once(signal, () => process.exit(signal === "SIGINT" ? 130 : 1));
       });
     }
+  });
+}
+
+/** An answer to the question whether an update is to be taken. */
+function decide(device: Device, line: string, output: Output): void {
+  const [word = "", seconds, ...rest] = line.trim().split(/\s+/);
+  const known = word === "accept" || word === "later" || word === "never";
+  if (!known || rest.length > 0 || (seconds !== undefined && word !== "later")) {
+    const text = `${JSON.stringify(line)} is no answer: accept, later [SECONDS] or never`;
+    output.event("fault", hostFault(text), `note: ${text}`);
+    return;
+  }
+  device.decideUpdate(word, seconds === undefined ? undefined : Number(seconds)).catch((error: Error) => {
+    output.event("fault", hostFault(error.message), `note: ${error.message}`);
   });
 }
 
