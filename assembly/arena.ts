@@ -19,7 +19,7 @@ import { Events } from "./protocol/events";
 import { Fetch, HTTP_TX, PEER_MAX } from "./protocol/fetch";
 import { Flash } from "./protocol/flash";
 import { Image, READ_BACK } from "./protocol/image";
-import { Journal, JOURNAL_PAGE } from "./protocol/journal";
+import { Journal } from "./protocol/journal";
 import { TOPIC_MAX } from "./protocol/mqtt_reader";
 import { MqttSession } from "./protocol/mqtt_session";
 import { FLIGHT_TABLE, Window } from "./protocol/mqtt_window";
@@ -103,8 +103,8 @@ export const OFFER_VERSION: usize = memory.data(VERSION_MAX);
 export const OFFER_URL: usize = memory.data(URL_MAX);
 export const OFFER_DIGEST: usize = memory.data(DIGEST_MAX);
 export const OFFER_BUFFER: usize = memory.data(OFFER_SCRATCH);
+/** What was written, read back; and the two pages of the journal, which has the flash to itself when it works. */
 export const READ_BACK_BUFFER: usize = memory.data(READ_BACK);
-export const JOURNAL_BUFFER: usize = memory.data(2 * JOURNAL_PAGE);
 export const UPDATE_BUFFER: usize = memory.data(UPDATE_SCRATCH);
 
 // sessions

@@ -158,7 +158,7 @@ function assembleFetch(): void {
 function assembleUpdate(): void {
   const j = arena.JOURNAL;
   j.flash = arena.FLASH;
-  j.page = arena.JOURNAL_BUFFER;
+  j.page = arena.READ_BACK_BUFFER;
   j.state1 = changetype<usize>(arena.INSTALLED);
   j.size1 = arena.INSTALLED_CAP;
   j.state2 = changetype<usize>(arena.UPDATE_STATE);

@@ -22,7 +22,7 @@ export const IMAGE_WINDOW: u32 = 2 * BLOCK;
 /** Bytes hashed in one step: bounds the work of a call. */
 const HASH_SLICE: u32 = 512;
 /** Bytes read back at a time. */
-export const READ_BACK: u32 = 256;
+export const READ_BACK: u32 = 1024;
 /** Bytes from one mark to the next, at least. */
 export const MARK_INTERVAL: u32 = 32768;
 
