@@ -72,6 +72,8 @@ export class Journal {
   sector: u32 = 0;
   at: u32 = 0;
   kind: u32 = 0;
+  /** Bytes read for the next record: a page, or less where what follows the record cannot be read. */
+  want: u32 = JOURNAL_PAGE;
   /** Kind waiting to be written; 0 = none. */
   dirty: u32 = 0;
   // of each kind in its order: where its live state is, the bytes of it (0 = there is none), and the length of its
@@ -185,7 +187,7 @@ function start(j: Journal): void {
       return flashStart(f, FlashOp.Read, offset, j.page, HEADER);
     case Step.Records: {
       const rest = f.sector - j.at;
-      return flashStart(f, FlashOp.Read, offset + j.at, j.page, rest < JOURNAL_PAGE ? rest : JOURNAL_PAGE);
+      return flashStart(f, FlashOp.Read, offset + j.at, j.page, rest < j.want ? rest : j.want);
     }
     case Step.Append:
     case Step.Compact:
@@ -212,7 +214,9 @@ function finish(j: Journal, ok: bool): void {
       j.step = j.active < 0 ? Step.Ready : Step.Records;
       j.sector = <u32>j.active;
       j.at = padded(j.flash, HEADER);
-      j.full = false;
+      j.want = JOURNAL_PAGE;
+      // an append that was cut may look erased and must not be programmed again: go on in the next sector
+      j.full = true;
       return;
     case Step.Records:
       return takeRecord(j, ok);
@@ -283,32 +287,38 @@ function takeRecord(j: Journal, ok: bool): void {
   const f = j.flash;
   const p = j.page;
   const rest = f.sector - j.at;
-  j.end = j.at;
-  j.step = Step.Ready;
-  const cap = rest < JOURNAL_PAGE ? rest : JOURNAL_PAGE;
-  if (ok && erasedPage(j, cap)) return;
+  const head = padded(f, HEAD);
+  const cap = rest < j.want ? rest : j.want;
   const length: u32 = load<u16>(p, 2);
-  const valid =
-    ok && load<u8>(p) == MARK && HEAD + length + TAIL <= cap && load<u32>(p + HEAD + length) == crc32(p, HEAD + length);
-  // torn, or nothing but garbage: what comes behind it cannot be trusted to be erased
-  if (!valid) {
-    j.full = true;
+  const size = recordSize(j, length);
+  j.end = j.at;
+  // a unit behind the record may be torn: read its head alone, then the record alone
+  if (!ok && j.want == JOURNAL_PAGE) {
+    j.want = head;
     return;
   }
+  if (ok && j.want == head && load<u8>(p) == MARK && size > head && size <= rest && size < JOURNAL_PAGE) {
+    j.want = size;
+    return;
+  }
+  j.step = Step.Ready;
+  // torn, erased, or nothing but garbage: what comes behind it is not looked at
+  if (
+    !ok ||
+    load<u8>(p) != MARK ||
+    HEAD + length + TAIL > cap ||
+    load<u32>(p + HEAD + length) != crc32(p, HEAD + length)
+  )
+    return;
   const kind: u32 = load<u8>(p, 1);
   if (kind >= 1 && kind <= KINDS && length == load<u32>(entry(j, kind), 8)) {
     copy(load<u32>(entry(j, kind)), p + HEAD, length);
     setLength(j, kind, length);
   }
-  j.at += recordSize(j, length);
+  j.at += size;
   j.end = j.at;
+  j.want = JOURNAL_PAGE;
   if (j.at + recordSize(j, 0) <= f.sector) j.step = Step.Records;
-  else j.full = true;
-}
-
-function erasedPage(j: Journal, len: u32): bool {
-  for (let i: u32 = 0; i < len; i++) if (load<u8>(j.page + i) != j.flash.erased) return false;
-  return true;
 }
 
 function putRecord(j: Journal, kind: u32): u32 {

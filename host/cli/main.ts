@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import * as bench from "./bench.js";
+import * as flash from "./flash.js";
 import { oneLine, reportFailure } from "./output.js";
 import * as platform from "./platform.js";
 import * as publish from "./publish.js";
@@ -29,7 +30,7 @@ function createProgram(): Command {
       outputError: (text, write) =>
         write(`alink-agent: ${oneLine(text.replace(/^error: /, ""))} (--help shows the usage)\n`),
     });
-  for (const command of [run, start, platform, publish, bench]) command.register(program);
+  for (const command of [run, start, platform, publish, flash, bench]) command.register(program);
   return program;
 }
 

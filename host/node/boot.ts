@@ -3,7 +3,7 @@
  * flash and is written by the flash's rules only. The format is docs/boot-record.md; a boot loader in C reads the same.
  */
 import { Boot } from "../abi.js";
-import type { Flash } from "./flash.js";
+import { type Flash, FlashError } from "./flash.js";
 
 /** Bytes of a record; a multiple of every write unit there is. */
 export const RECORD_BYTES = 32;
@@ -15,6 +15,9 @@ const CRC_OFFSET = 28;
 /** Kind of a record. */
 export const Kind = { Confirmed: 0, Trial: 1 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
+
+/** Sectors of the region that are used at most. */
+const SECTORS = 4;
 
 /** Why the boot loader fell back. */
 export const Reason = {
@@ -64,8 +67,11 @@ export class BootLoader {
    * @throws what the flash throws
    */
   boot(): Started {
-    const record = this.record();
+    const newest = this.#newest();
+    const record = newest?.record ?? FRESH;
     if (record.kind === Kind.Confirmed) {
+      // Everything of this run leans on the record, so one that may be torn is written again first.
+      if (newest?.settled === false) this.#settle(record);
       const how = record.reason === Reason.None ? Boot.Confirmed : Boot.FellBack;
       this.#started = { slot: record.slot, how, reason: record.reason };
     } else if (record.starts > 0) {
@@ -132,42 +138,82 @@ export class BootLoader {
     return this.flash.layout.boot[0] + sector * this.flash.layout.sector;
   }
 
-  #newest(): { record: BootRecord; sector: number } | undefined {
-    let newest: { record: BootRecord; sector: number } | undefined;
-    for (const sector of [0, 1]) {
-      const bytes = this.flash.read(this.#sectorOffset(sector), this.flash.layout.sector);
-      for (let at = 0; at < bytes.length; at += RECORD_BYTES) {
-        const record = decodeRecord(bytes.subarray(at, at + RECORD_BYTES));
-        if (record !== undefined && (newest === undefined || record.sequence > newest.record.sequence))
-          newest = { record, sector };
-      }
+  /** A part that cannot be written any more still starts. */
+  #settle(record: BootRecord): void {
+    try {
+      this.#append(record);
+    } catch (error) {
+      if (!(error instanceof FlashError)) throw error;
     }
-    return newest;
   }
 
-  /** Append after the newest record; when its sector is full, erase the other one and go on there. */
+  get #sectors(): number {
+    return Math.min(SECTORS, this.flash.layout.boot[1] / this.flash.layout.sector);
+  }
+
+  #newest(): { record: BootRecord; sector: number; settled: boolean } | undefined {
+    const found = Array.from({ length: this.#sectors }, (_, sector) =>
+      this.#places(sector).map((record) => ({ record, sector })),
+    ).flat();
+    found.sort((a, b) => b.record.sequence - a.record.sequence);
+    const [newest] = found;
+    if (newest === undefined) return undefined;
+    const settled = found.some(({ record }) => isCopy(record, newest.record));
+    return { ...newest, settled };
+  }
+
+  /** The valid records of a sector. A unit that cannot be read makes no others unreadable. */
+  #places(sector: number): BootRecord[] {
+    const start = this.#sectorOffset(sector);
+    const { sector: length } = this.flash.layout;
+    const whole = attempt(() => this.flash.read(start, length));
+    const records: BootRecord[] = [];
+    for (let at = 0; at < length; at += RECORD_BYTES) {
+      // most places are erased
+      if (whole !== undefined && whole[at] !== (MAGIC & 0xff)) continue;
+      const bytes = whole?.subarray(at, at + RECORD_BYTES) ?? attempt(() => this.flash.read(start + at, RECORD_BYTES));
+      const record = bytes === undefined ? undefined : decodeRecord(bytes);
+      if (record !== undefined) records.push(record);
+    }
+    return records;
+  }
+
+  /**
+   * Into the sector behind the newest record's, which is erased first: what a power cut left in a sector may look erased
+   * and must not be programmed. Twice, because the first copy is known to be whole when the second has begun.
+   */
   #append(next: Omit<BootRecord, "sequence">): void {
     const newest = this.#newest();
-    const bytes = encodeRecord({ ...next, sequence: (newest?.record.sequence ?? 0) + 1 });
-    const sector = newest?.sector ?? 0;
-    const free = this.#freePlace(sector);
+    const sequence = newest?.record.sequence ?? 0;
+    const place = this.#sectorOffset(newest === undefined ? 0 : (newest.sector + 1) % this.#sectors);
     this.flash.flush();
-    if (free === undefined) {
-      const other = newest === undefined ? sector : 1 - sector;
-      this.flash.erase(this.#sectorOffset(other), this.flash.layout.sector);
-      this.flash.write(this.#sectorOffset(other), bytes);
-    } else this.flash.write(free, bytes);
-    this.flash.flush();
+    this.flash.erase(place, this.flash.layout.sector);
+    for (const copy of [0, 1]) {
+      this.flash.write(place + copy * RECORD_BYTES, encodeRecord({ ...next, sequence: sequence + 1 + copy }));
+      this.flash.flush();
+    }
   }
+}
 
-  /** The first place after everything that was ever written to the sector, torn records included. */
-  #freePlace(sector: number): number | undefined {
-    const start = this.#sectorOffset(sector);
-    const bytes = this.flash.read(start, this.flash.layout.sector);
-    let used = bytes.length;
-    while (used > 0 && bytes[used - 1] === this.flash.layout.erased) used--;
-    const place = Math.ceil(used / RECORD_BYTES) * RECORD_BYTES;
-    return place < bytes.length ? start + place : undefined;
+/** Whether `record` is the one before `newest` and says the same. */
+function isCopy(record: BootRecord, newest: BootRecord): boolean {
+  return (
+    record.sequence === newest.sequence - 1 &&
+    record.kind === newest.kind &&
+    record.slot === newest.slot &&
+    record.fallBack === newest.fallBack &&
+    record.starts === newest.starts &&
+    record.reason === newest.reason
+  );
+}
+
+/** undefined: the flash cannot read there. */
+function attempt(read: () => Uint8Array): Uint8Array | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof FlashError) return undefined;
+    throw error;
   }
 }
 
@@ -185,6 +231,7 @@ export function encodeRecord(record: BootRecord): Uint8Array {
 
 /** @returns the record, or undefined when the bytes are torn, erased or of another format */
 export function decodeRecord(bytes: Uint8Array): BootRecord | undefined {
+  if (bytes[0] !== (MAGIC & 0xff)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, RECORD_BYTES);
   if (view.getUint32(0, true) !== MAGIC || bytes[4] !== VERSION) return undefined;
   if (view.getUint32(CRC_OFFSET, true) !== crc32(bytes.subarray(0, CRC_OFFSET))) return undefined;

@@ -136,6 +136,14 @@ export class Device extends EventEmitter<DeviceEvents> {
   }
 
   /**
+   * End as if the power went: links drop without a word, nothing more is written, posts are rejected. `start` goes on from
+   * what the flash has.
+   */
+  cutPower(): void {
+    if (this.#state === "running") this.#end("the power was cut");
+  }
+
+  /**
    * Report properties.
    * @param properties identifier → value
    * @returns the message's id and the platform's code (200 = done). While the link is down the post waits for it.

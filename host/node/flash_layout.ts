@@ -17,7 +17,7 @@ export interface FlashLayout {
   state: Region;
   /** Telemetry kept while offline; at least two sectors. */
   queue: Region;
-  /** The boot record; at least two sectors, of which two are used. */
+  /** The boot record; at least two sectors, of which four at most are used. */
   boot: Region;
 }
 
@@ -34,7 +34,7 @@ const LIMIT = 0x7fffffff;
 /**
  * A complete, checked layout.
  * @param given members of the configuration's `flash` in any letter case; absent ones get their defaults: sector 4096,
- *   write 16, erased 255, two slots of 16 MiB, and state (4 sectors), queue (16) and boot (2) after what is given
+ *   write 16, erased 255, two slots of 16 MiB, and state (4 sectors), queue (16) and boot (3) after what is given
  * @throws LayoutError
  */
 export function flashLayout(given: unknown = {}): FlashLayout {
@@ -60,7 +60,7 @@ export function flashLayout(given: unknown = {}): FlashLayout {
   for (const [name, sectors] of [
     ["state", 4],
     ["queue", 16],
-    ["boot", 2],
+    ["boot", 3],
   ] as const) {
     layout[name] = members[name] === undefined ? [end, sectors * sector] : region(members[name], name);
     end = Math.max(end, layout[name][0] + layout[name][1]);

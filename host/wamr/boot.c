@@ -9,11 +9,11 @@ struct record {
   uint32_t reason, sequence;
 };
 
-/** The newest record, the sector it stands in, and that sector's first free place (== sector: full). */
+/** The newest record, the sector it stands in, and whether the one before says the same (`settled`). */
 struct newest {
   struct record record;
-  bool found;
-  uint32_t sector, free;
+  bool found, settled;
+  uint32_t sector;
 };
 
 static uint32_t get_u32(const uint8_t *at) {
@@ -40,55 +40,60 @@ static bool decode(const uint8_t *bytes, struct record *record) {
   return record->kind <= TRIAL && record->slot <= 1 && record->fall_back <= 1;
 }
 
-static bool is_erased(const uint8_t *bytes, uint8_t erased) {
-  for (int i = 0; i < RECORD; i++)
-    if (bytes[i] != erased) return false;
-  return true;
+/** A board that does not say has two. */
+static uint32_t sectors(const struct alink_boot_flash *flash) { return flash->sectors < 2 ? 2 : flash->sectors; }
+
+static bool read_record(const struct alink_boot_flash *flash, uint32_t at, struct record *record) {
+  uint8_t bytes[RECORD];
+  return flash->read(flash->context, flash->offset + at, bytes, RECORD) && decode(bytes, record);
 }
 
-/** Places that cannot be read count as written. No valid record at all: a fresh part, slot 0 confirmed. */
+static bool is_copy(const struct record *a, const struct record *newest) {
+  return a->sequence == newest->sequence - 1 && a->kind == newest->kind && a->slot == newest->slot &&
+         a->fall_back == newest->fall_back && a->starts == newest->starts && a->reason == newest->reason;
+}
+
+/** No valid record at all: a fresh part, slot 0 confirmed. */
 static struct newest find_newest(const struct alink_boot_flash *flash) {
-  struct newest newest = {{CONFIRMED, 0, 0, 0, 0, 0}, false, 0, 0};
-  uint32_t free[2] = {0, 0};
-  for (uint32_t sector = 0; sector < 2; sector++) {
-    for (uint32_t at = 0; at + RECORD <= flash->sector; at += RECORD) {
-      uint8_t bytes[RECORD];
-      struct record record;
-      bool readable = flash->read(flash->context, flash->offset + sector * flash->sector + at, bytes, RECORD);
-      if (readable && is_erased(bytes, flash->erased)) continue;
-      free[sector] = at + RECORD;
-      if (!readable || !decode(bytes, &record)) continue;
-      if (newest.found && record.sequence <= newest.record.sequence) continue;
-      newest.record = record;
-      newest.found = true;
-      newest.sector = sector;
-    }
+  struct newest newest = {{CONFIRMED, 0, 0, 0, 0, 0}, false, false, 0};
+  const uint32_t end = sectors(flash) * flash->sector;
+  struct record record;
+  for (uint32_t at = 0; at < end; at += RECORD) {
+    if (!read_record(flash, at, &record) || (newest.found && record.sequence <= newest.record.sequence)) continue;
+    newest.record = record;
+    newest.found = true;
+    newest.sector = at / flash->sector;
   }
-  newest.free = free[newest.sector];
+  for (uint32_t at = 0; at < end && newest.found && !newest.settled; at += RECORD)
+    newest.settled = read_record(flash, at, &record) && is_copy(&record, &newest.record);
   return newest;
 }
 
-/** Behind the newest record; when its sector is full, in the other one, which is erased first. */
+/**
+ * Into the sector behind the newest record's, which is erased first: what a power cut left in a sector may look erased
+ * and must not be programmed. Twice, because the first copy is known to be whole when the second has begun.
+ */
 static bool append(const struct alink_boot_flash *flash, const struct newest *newest, struct record next) {
   uint8_t bytes[RECORD] = {'A', 'L', 'B', 'R', VERSION, next.kind, next.slot, next.fall_back, next.starts};
-  uint32_t sector = newest->sector, place = newest->free;
+  uint32_t sector = newest->found ? (newest->sector + 1) % sectors(flash) : 0;
+  uint32_t place = flash->offset + sector * flash->sector;
   put_u32(bytes + 12, next.reason);
-  put_u32(bytes + 16, newest->record.sequence + 1);
-  put_u32(bytes + 28, crc32(bytes));
-  if (!flash->flush(flash->context)) return false;
-  if (place + RECORD > flash->sector) {
-    if (newest->found) sector = 1 - sector;
-    place = 0;
-    if (!flash->erase(flash->context, flash->offset + sector * flash->sector, flash->sector)) return false;
+  if (!flash->flush(flash->context) || !flash->erase(flash->context, place, flash->sector)) return false;
+  for (uint32_t copy = 0; copy < 2; copy++) {
+    put_u32(bytes + 16, newest->record.sequence + 1 + copy);
+    put_u32(bytes + 28, crc32(bytes));
+    if (!flash->write(flash->context, place + copy * RECORD, bytes, RECORD) || !flash->flush(flash->context))
+      return false;
   }
-  return flash->write(flash->context, flash->offset + sector * flash->sector + place, bytes, RECORD) &&
-         flash->flush(flash->context);
+  return true;
 }
 
 bool alink_boot_start(const struct alink_boot_flash *flash, struct alink_boot_started *started) {
   struct newest newest = find_newest(flash);
   struct record record = newest.record;
   if (record.kind == CONFIRMED) {
+    /* Everything of this run leans on the record: one that may be torn is written again. It starts all the same. */
+    if (newest.found && !newest.settled) (void)append(flash, &newest, record);
     *started = (struct alink_boot_started){record.slot, record.reason == 0 ? CONFIRMED : FELL_BACK, record.reason};
     return true;
   }

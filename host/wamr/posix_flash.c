@@ -252,9 +252,15 @@ static bool boot_flush(void *context) {
 }
 
 struct alink_boot_flash alink_image_boot(void) {
-  return (struct alink_boot_flash){
-      NULL,      image.layout.boot.offset, image.layout.sector, (uint8_t)image.layout.erased,
-      boot_read, boot_write,               boot_erase,          boot_flush};
+  const uint32_t sectors = image.layout.boot.length / image.layout.sector;
+  return (struct alink_boot_flash){.offset = image.layout.boot.offset,
+                                   .sector = image.layout.sector,
+                                   .sectors = sectors < 4 ? sectors : 4,
+                                   .erased = (uint8_t)image.layout.erased,
+                                   .read = boot_read,
+                                   .write = boot_write,
+                                   .erase = boot_erase,
+                                   .flush = boot_flush};
 }
 
 void alink_image_close(void) {

@@ -40,6 +40,17 @@ export interface RigOptions {
   booted?: [slot: number, how: number, reason: number];
   /** Most bytes that the module gets at once. */
   fragment?: number;
+  /** An instance that is configured already; default: a fresh one. */
+  agent?: Agent;
+  /** Serve flash and boot loader in place of the rig. */
+  parts?: Parts;
+}
+
+/** A flash and a boot loader of the test's own; each answers with a Done, and may throw to end the run. */
+export interface Parts {
+  /** @param bytes the window to read into or to write from; empty for an erase of `length` bytes */
+  flash(op: number, offset: number, length: number, bytes: Uint8Array): number;
+  boot(op: number, slot: number): number;
 }
 
 /** What happens on a channel. */
@@ -73,13 +84,14 @@ export class Rig {
 
   private constructor(options: RigOptions) {
     this.#options = options;
-    this.flash = options.flash ?? new Uint8Array(FLASH_SIZE).fill(255);
+    this.flash = options.flash ?? new Uint8Array(options.parts === undefined ? FLASH_SIZE : 0).fill(255);
   }
 
   static async create(options: RigOptions = {}): Promise<Rig> {
     const rig = new Rig(options);
-    rig.agent = await Agent.create(module);
-    rig.agent.configure({ ...identity, flash: layout, ...options.configuration } as Record<string, unknown>);
+    rig.agent = options.agent ?? (await Agent.create(module));
+    if (options.agent === undefined)
+      rig.agent.configure({ ...identity, flash: layout, ...options.configuration } as Record<string, unknown>);
     const [slot, how, reason] = options.booted ?? [0, Boot.Confirmed, 0];
     rig.agent.exports.booted(slot, how, reason);
     return rig;
@@ -146,7 +158,8 @@ export class Rig {
     if (want & Want.Boot) {
       this.boot.push({ op: x.bootOp(), slot: x.bootSlot() });
       if (x.bootOp() === BootOp.None) throw new Error("Want.Boot without an operation");
-      x.bootDone(this.bootResult);
+      const { parts } = this.#options;
+      x.bootDone(parts === undefined ? this.bootResult : parts.boot(x.bootOp(), x.bootSlot()));
       done = true;
     }
     if (want & Want.Flash) {
@@ -207,8 +220,9 @@ export class Rig {
     const [op, offset, length] = [x.flashOp(), x.flashOffset(), x.flashLen()];
     this.flashOps.push({ op, offset, length });
     const bytes = new Uint8Array(x.memory.buffer, x.flashPtr(), op === FlashOp.Erase ? 0 : length);
-    const result = this.flashResult(op, offset, length);
-    if (result === Done.Ok) {
+    const { parts } = this.#options;
+    const result = parts?.flash(op, offset, length, bytes) ?? this.flashResult(op, offset, length);
+    if (result === Done.Ok && parts === undefined) {
       if (op === FlashOp.Read) bytes.set(this.flash.subarray(offset, offset + length));
       else if (op === FlashOp.Erase) this.flash.fill(255, offset, offset + length);
       else if (this.flash.subarray(offset, offset + length).some((byte) => byte !== 255))

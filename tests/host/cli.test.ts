@@ -216,6 +216,22 @@ for (const method of ["md5", "sha256"] as const)
     assert.equal(JSON.parse(stdout.split("\n")[0]!).event, "platform.ready");
   });
 
+test("start --once --interrupt loses power half way and ends as if it had not", async () => {
+  const { code, stdout, stderr } = await run(["start", "--once", "--json", "--interrupt"]).ended;
+  assert.equal(code, 0, `${stderr}\n${stdout}`);
+  const { seconds: _, ...done } = lastLine(stdout);
+  const bytes = readFileSync(wasm("agent"));
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  const expected = { event: "done", done: true, from: "1.0.0", to: "2.0.0", bytes: bytes.length, digest, slot: "b" };
+  assert.deepEqual(done, expected);
+  const events = stdout.split("\n").map((line) => JSON.parse(line) as { event: string; bytes?: number });
+  const [cut, ...more] = events.filter(({ event }) => event === "device.interrupted");
+  assert.equal(more.length, 0);
+  assert.ok(cut!.bytes! > bytes.length / 2 - 2048 && cut!.bytes! < bytes.length, `cut after ${cut!.bytes} bytes`);
+  const after = events.slice(events.indexOf(cut!) + 1).map(({ event }) => event);
+  assert.equal(after[0], "device.connecting", "nothing is said when the power goes");
+});
+
 test("start with --data goes on from the version and the slot of the former run", async () => {
   const data = join(folder, "data");
   const firmware = join(folder, "firmware.bin");

@@ -33,9 +33,9 @@ test("the default layout is two slots of 16 MiB with state, queue and boot after
     ],
     state: [2 * slot, 16384],
     queue: [2 * slot + 16384, 65536],
-    boot: [2 * slot + 16384 + 65536, 8192],
+    boot: [2 * slot + 16384 + 65536, 12288],
   });
-  assert.equal(flashBytes(layout), 2 * slot + 16384 + 65536 + 8192);
+  assert.equal(flashBytes(layout), 2 * slot + 16384 + 65536 + 12288);
 });
 
 test("a layout may be given in any letter case; what is given is kept", () => {

@@ -64,6 +64,7 @@ int main(int argc, char **argv) {
   if (argc < 7 || (part.file = fopen(argv[1], "r+b")) == NULL) return 2;
   struct alink_boot_flash flash = {.offset = (uint32_t)strtoul(argv[2], NULL, 10),
                                    .sector = (uint32_t)strtoul(argv[3], NULL, 10),
+                                   .sectors = 3,
                                    .erased = 0xff,
                                    .read = read_file,
                                    .write = write_file,

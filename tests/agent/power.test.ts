@@ -1,0 +1,43 @@
+// The proof by exhaustion at its normal size: the power goes at every flash operation of an update, in every way.
+// The slow suite (power.slow.ts) tries more seeds, and pairs of cuts.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Batch, geometries, runBatches, type Tally } from "./power_batch.js";
+
+/** Three blocks and a rest that is a multiple of nothing. */
+const SIZE = 6333;
+
+function judge(tallies: Tally[], least: number): string {
+  const failures = tallies.flatMap((tally) => tally.failures);
+  assert.deepEqual(failures, []);
+  const runs = tallies.reduce((sum, tally) => sum + tally.runs, 0);
+  assert.ok(runs >= least, `${runs} cuts, at least ${least} were to be tried`);
+  return `${runs} runs on ${tallies.length} flashes`;
+}
+
+test("an update survives a power cut at every flash operation, whatever the cut leaves", async (t) => {
+  const batches = geometries(SIZE).map((geometry): Batch => ({ geometry, kind: "single", count: 1, seed: 1 }));
+  t.diagnostic(judge(await runBatches(batches), 10_000));
+});
+
+test("so it does with two sectors for the boot record, and with an image of many blocks", async (t) => {
+  const part = { sector: 4096, write: 8, erased: 255, before: 1 };
+  const batches: Batch[] = [
+    { geometry: { ...part, size: SIZE, bootSectors: 2 }, kind: "single", count: 4, seed: 2 },
+    { geometry: { ...part, size: 140_001 }, kind: "single", count: 1, seed: 3, every: 7 },
+  ];
+  t.diagnostic(judge(await runBatches(batches), 700));
+});
+
+test("an image that never gets as far as its module: the old one comes back, the failure is reported, the next update works", async (t) => {
+  const batches = geometries(SIZE)
+    .filter(({ sector }) => sector === 4096)
+    .map((geometry): Batch => ({ geometry, kind: "dead", count: 1, seed: 4, every: 6 }));
+  t.diagnostic(judge(await runBatches(batches), 1_000));
+});
+
+test("two power cuts at random", async (t) => {
+  const batches = geometries(SIZE).map((geometry, i): Batch => ({ geometry, kind: "pairs", count: 60, seed: 5 + i }));
+  t.diagnostic(judge(await runBatches(batches), 60 * batches.length));
+});
