@@ -169,3 +169,29 @@ test("another layout of the flash makes the mark useless, and nothing else", asy
   assert.ok(next.rig.restart, JSON.stringify(next.rig.events.slice(-2)));
   assert.deepEqual(froms(next.web), [undefined]);
 });
+
+test("an update wears the state region as docs/state-region.md says", async () => {
+  for (const [write, size] of [
+    [16, 60_000],
+    [32, 64_000],
+    [1, 30_000],
+  ] as const) {
+    const up = (n: number): number => Math.ceil(n / write) * write;
+    const file = image(size);
+    const configuration = { flash: { ...layout, write } };
+    const first = await bench(file, { configuration });
+    first.broker.publish(UPGRADE, push(offer(file)));
+    first.rig.settle();
+    const next = await bench(file, { configuration, flash: first.rig.flash, booted: [1, Boot.Trial, 0] });
+    const ops = [...first.rig.flashOps, ...next.rig.flashOps].filter(({ offset }) => offset >= layout.state[0]!);
+    const written = ops.filter(({ op }) => op === FlashOp.Write).reduce((sum, { length }) => sum + length, 0);
+    const erases = ops.filter(({ op }) => op === FlashOp.Erase).length;
+    const marks = Math.ceil(size / MARK) - 1;
+    const records = 4 * up(188) + up(112) + marks * up(48);
+    // the second run begins its sector with what is live: the update, and its mark
+    const moved = up(188) + Math.min(marks, 1) * up(48);
+    assert.equal(erases, 2);
+    assert.ok(written <= records + moved + erases * up(16), `${written} bytes of ${records} and ${moved}`);
+    assert.ok(written >= records + erases * up(16));
+  }
+});
