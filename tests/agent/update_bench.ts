@@ -78,3 +78,17 @@ export function failure(rig: Rig): Message {
 /** The steps that the device reported to the platform. */
 export const steps = (broker: Broker): string[] =>
   broker.payloads("/ota/device/progress/").map((message) => (message.params as { step: string }).step);
+
+/** Let the platform answer firmware/get with an offer. */
+export function answerGet({ broker }: Bench, data: () => unknown): void {
+  broker.published = (topic, payload) => {
+    if (topic.endsWith("firmware/get"))
+      broker.publish(GET_REPLY, { id: (JSON.parse(payload) as { id: string }).id, code: 200, data: data() });
+  };
+}
+
+/** Push an offer, and let the device do what it can do at once. */
+export function pushed({ rig, broker }: Bench, data: unknown): void {
+  broker.publish(UPGRADE, push(data));
+  rig.settle();
+}

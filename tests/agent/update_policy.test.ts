@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Boot, Channel, Closed, Code, Post } from "../../host/abi.js";
-import { Broker, type RigOptions } from "./rig.js";
-import { type Bench, bench, failure, GET_REPLY, image, offer, push, slot, steps, UPGRADE } from "./update_bench.js";
+import type { RigOptions } from "./rig.js";
+import { answerGet, type Bench, bench, failure, image, offer, pushed, slot, steps } from "./update_bench.js";
 import { fileServer, response } from "./web.js";
 
 const FILE = image(60_000);
@@ -12,19 +12,6 @@ const NONE = Buffer.alloc(0);
 const OFFER = offer(FILE);
 
 const configured = (configuration: Record<string, unknown>): Promise<Bench> => bench(FILE, { configuration });
-
-/** Let the platform answer firmware/get with an offer, and count how often it is asked. */
-function answerGet({ broker }: Bench, data: () => unknown): void {
-  broker.published = (topic, payload) => {
-    if (topic.endsWith("firmware/get"))
-      broker.publish(GET_REPLY, { id: (JSON.parse(payload) as { id: string }).id, code: 200, data: data() });
-  };
-}
-
-function offered({ rig, broker }: Bench, data: unknown = OFFER): void {
-  broker.publish(UPGRADE, push(data));
-  rig.settle();
-}
 
 const wallClock = ({ rig }: Bench, text: string): number =>
   rig.agent.exports.wallClock(Math.floor(Date.parse(text) / 1000) | 0);
@@ -38,7 +25,7 @@ test("a package below the floor is refused, the floor itself is not", async () =
     ["2", true],
   ] as const) {
     const made = await configured({ updateFloor: "1.10.0" });
-    offered(made, { ...OFFER, version });
+    pushed(made, { ...OFFER, version });
     assert.equal(made.rig.restart, taken, version);
     if (taken) continue;
     assert.equal(failure(made.rig).code, Code.Downgrade);
@@ -48,17 +35,17 @@ test("a package below the floor is refused, the floor itself is not", async () =
 
 test("without a floor the platform may go back to an older version", async () => {
   const made = await configured({});
-  offered(made, { ...OFFER, version: "0.1" });
+  pushed(made, { ...OFFER, version: "0.1" });
   assert.ok(made.rig.restart);
 });
 
 test("the application accepts: nothing is fetched or written before", async () => {
   const made = await configured({ updateConfirm: "ask" });
-  offered(made);
+  pushed(made, OFFER);
   made.rig.advance(100_000);
   assert.equal(made.rig.named("update.offered")[0]!.confirm, true);
   assert.equal(made.web.requests.length, 0);
-  offered(made);
+  pushed(made, OFFER);
   assert.equal(made.rig.named("update.offered").length, 1, "the same push once more is the same question");
   assert.equal(made.rig.agent.post(Post.UpdateAccept, NONE), Code.Ok);
   made.rig.settle();
@@ -68,14 +55,14 @@ test("the application accepts: nothing is fetched or written before", async () =
 
 test("the application says never: the platform is told", async () => {
   const made = await configured({ updateConfirm: "ask" });
-  offered(made);
+  pushed(made, OFFER);
   assert.equal(made.rig.agent.post(Post.UpdateNever, NONE), Code.Ok);
   made.rig.settle();
   assert.equal(failure(made.rig).code, Code.Declined);
   assert.deepEqual(steps(made.broker), ["-1"]);
   assert.equal(made.web.requests.length, 0);
   // and may think otherwise about the next one
-  offered(made, { ...OFFER, version: "3.0.0" });
+  pushed(made, { ...OFFER, version: "3.0.0" });
   made.rig.agent.post(Post.UpdateAccept, NONE);
   made.rig.settle();
   assert.ok(made.rig.restart);
@@ -88,7 +75,7 @@ test("the application says later: the platform is asked again after that time", 
   ] as const) {
     const made = await configured({ updateConfirm: "ask" });
     answerGet(made, () => OFFER);
-    offered(made);
+    pushed(made, OFFER);
     const asked = made.broker.payloads("firmware/get").length;
     assert.equal(made.rig.agent.post(Post.UpdateLater, payload), Code.Ok);
     made.rig.advance(seconds * 1000 - 1000);
@@ -107,7 +94,7 @@ test("decisions that nobody asked for, and those that make no sense, are refused
   const made = await configured({ updateConfirm: "ask" });
   const post = (kind: Post, text: string): number => made.rig.agent.post(kind, Buffer.from(text));
   assert.equal(post(Post.UpdateAccept, ""), Code.BadState);
-  offered(made);
+  pushed(made, OFFER);
   for (const [kind, text] of [
     [Post.UpdateAccept, "1"],
     [Post.UpdateNever, "x"],
@@ -125,7 +112,7 @@ test("what was accepted is not asked again after a restart", async () => {
   const configuration = { updateConfirm: "ask" };
   const first = await configured(configuration);
   first.web.answer = (request) => ({ bytes: fileServer(FILE)(request).bytes.subarray(0, 9000) });
-  offered(first);
+  pushed(first, OFFER);
   first.rig.agent.post(Post.UpdateAccept, NONE);
   first.rig.settle();
   const options: RigOptions = { configuration, flash: Buffer.from(first.rig.flash), booted: [0, Boot.Confirmed, 0] };
@@ -142,59 +129,10 @@ test("what was accepted is not asked again after a restart", async () => {
   assert.equal(other.rig.restart, false);
 });
 
-/** A download under way, of which the first bytes are there. */
-async function underWay(configuration: Record<string, unknown> = {}): Promise<Bench> {
-  const made = await configured(configuration);
-  made.web.answer = (request) => ({ bytes: fileServer(FILE)(request).bytes.subarray(0, 9000) });
-  offered(made);
-  assert.equal(made.web.requests.length, 1);
-  return made;
-}
-
-test("the same push twice is one update", async () => {
-  const made = await underWay();
-  offered(made, { ...OFFER, url: "https://files.example/other" });
-  assert.equal(made.rig.named("update.offered").length, 1);
-  made.rig.feed(Channel.Http, fileServer(FILE)(made.web.requests[0]!).bytes.subarray(9000));
-  made.rig.settle();
-  assert.ok(made.rig.restart);
-  assert.equal(made.web.requests.length, 1);
-});
-
-test("a newer push replaces the update in hand, an older or unreadable one does not", async () => {
-  const other = image(50_000, 4);
-  for (const [version, data, replaces] of [
-    ["2.1.0", {}, true],
-    ["2.0.0", {}, false],
-    ["1.9.0", {}, false],
-    ["3.0.0", { isDiff: 1 }, false],
-  ] as const) {
-    const made = await underWay();
-    const next = { ...offer(other, { version, url: "https://files.example/other" }), ...data };
-    answerGet(made, () => next);
-    const serve = made.web.answer;
-    made.web.answer = (request) => (request.target === "/other" ? fileServer(other)(request) : serve(request));
-    offered(made, next);
-    made.rig.advance(1000);
-    assert.equal(made.rig.named("update.offered").length, replaces ? 2 : 1, version);
-    if (!replaces) {
-      made.rig.feed(Channel.Http, fileServer(FILE)(made.web.requests[0]!).bytes.subarray(9000));
-      made.rig.settle();
-      assert.equal(made.rig.named("update.verified")[0]!.version, "2.0.0");
-      continue;
-    }
-    assert.ok(made.rig.restart, JSON.stringify(made.rig.events.slice(-2)));
-    assert.deepEqual(slot(made.rig, 1, other.length), other);
-    // a failure of the old one would be taken for one of the new one
-    assert.equal(made.rig.named("update.failed").length, 0);
-    assert.ok(steps(made.broker).every((step) => !step.startsWith("-")));
-  }
-});
-
 test("quiet hours: no download and no restart, and afterwards both", async () => {
   const made = await configured({ updateQuiet: [22 * 60, 6 * 60] });
   assert.equal(wallClock(made, "2026-11-21T23:30:20Z"), Code.Ok);
-  offered(made);
+  pushed(made, OFFER);
   made.rig.advance(6 * 3_600_000);
   assert.equal(made.web.requests.length, 0);
   made.rig.advance(1_800_000 - 21_000);
@@ -206,7 +144,7 @@ test("quiet hours: no download and no restart, and afterwards both", async () =>
   wallClock(late, "2026-11-21T21:59:50Z");
   const serve = fileServer(FILE);
   late.web.answer = (request) => ({ bytes: serve(request).bytes.subarray(0, 40_000) });
-  offered(late);
+  pushed(late, OFFER);
   assert.equal(late.rig.linked[Channel.Http], true);
   late.web.answer = serve;
   late.rig.advance(11_000);
@@ -226,14 +164,14 @@ test("quiet hours need a clock, and end when they are the same", async () => {
   ] as const) {
     const made = await configured({ updateQuiet });
     if (time !== undefined) wallClock(made, time);
-    offered(made);
+    pushed(made, OFFER);
     assert.ok(made.rig.restart, `${updateQuiet} ${time}`);
   }
 });
 
 test("the rate limit is kept, and a slow download is no silent one", async () => {
   const made = await configured({ updateRate: 1000 });
-  offered(made);
+  pushed(made, OFFER);
   made.rig.advance(30_000);
   assert.equal(made.rig.restart, false);
   const bytes = made.rig.named("update.progress").at(-1)!.bytes as number;
@@ -247,7 +185,7 @@ test("updateLink pause: the session goes down for the download and comes back", 
   const made = await configured({ updateLink: "pause" });
   const serve = fileServer(FILE);
   made.web.answer = (request) => ({ bytes: serve(request).bytes.subarray(0, 40_000) });
-  offered(made);
+  pushed(made, OFFER);
   assert.equal(made.rig.linked[Channel.Mqtt], false);
   assert.equal(made.broker.packets.at(-1)!.cmd, "disconnect");
   assert.deepEqual(steps(made.broker), ["1"]);
@@ -265,7 +203,7 @@ test("updateLink pause: the session comes back for a new URL and for a failure",
   const made = await configured({ updateLink: "pause" });
   made.web.answer = () => ({ bytes: response("403 Forbidden", { "Content-Length": 0 }), end: Closed.Peer });
   answerGet(made, () => (made.rig.named("update.failed").length === 0 ? OFFER : {}));
-  offered(made);
+  pushed(made, OFFER);
   made.rig.advance(20_000);
   assert.equal(made.web.requests.length, 2);
   assert.equal(failure(made.rig).detail, 403);
@@ -273,79 +211,17 @@ test("updateLink pause: the session comes back for a new URL and for a failure",
   assert.equal(made.rig.linked[Channel.Mqtt], true);
 });
 
-test("a package that fails and is offered again and again is tried ever less often", async () => {
-  const made = await configured({ updateLink: "pause" });
-  made.web.answer = () => ({ bytes: response("404 Not Found", { "Content-Length": 0 }), end: Closed.Peer });
-  answerGet(made, () => OFFER);
-  offered(made);
-  made.rig.advance(3_600_000);
-  const tries = made.web.requests.length;
-  assert.ok(tries > 5 && tries < 40, `${tries} tries in an hour`);
-});
-
 test("updateLink pause: a session that the application ends stays down", async () => {
   const made = await configured({ updateLink: "pause" });
   const serve = fileServer(FILE);
   made.web.answer = (request) => ({ bytes: serve(request).bytes.subarray(0, 40_000) });
-  offered(made);
+  pushed(made, OFFER);
   made.rig.agent.post(Post.Disconnect, NONE);
   made.web.answer = () => ({ bytes: response("404 Not Found", { "Content-Length": 0 }), end: Closed.Peer });
   made.rig.hangUp(Channel.Http, Closed.Broken);
   made.rig.advance(60_000);
   assert.equal(failure(made.rig).detail, 404);
   assert.equal(made.rig.linked[Channel.Mqtt], false);
-});
-
-test("a URL is renewed again when the last one brought something", async () => {
-  const made = await configured({});
-  const serve = fileServer(FILE);
-  answerGet(made, () => (made.web.requests.length === 0 ? {} : OFFER));
-  made.web.answer = (request) => {
-    const n = made.web.requests.length;
-    if (n % 2 === 0) return { bytes: response("403 Forbidden", { "Content-Length": 0 }), end: Closed.Peer };
-    return { bytes: serve(request).bytes.subarray(0, 20_000), end: Closed.Broken };
-  };
-  offered(made);
-  made.rig.advance(60_000);
-  assert.ok(made.rig.restart, JSON.stringify(made.rig.events.slice(-2)));
-});
-
-test("another package instead of a new URL takes the place of the update, without a failure", async () => {
-  const other = image(50_000, 4);
-  const next = offer(other, { version: "2.1.0", url: "https://files.example/other" });
-  const made = await configured({});
-  answerGet(made, () => next);
-  made.web.answer = (request) =>
-    request.target === "/other"
-      ? fileServer(other)(request)
-      : { bytes: response("403 Forbidden", { "Content-Length": 0 }), end: Closed.Peer };
-  made.broker.publish(UPGRADE, push(OFFER));
-  made.broker.published = (topic, payload) => {
-    if (topic.endsWith("firmware/get") && made.web.requests.length > 0)
-      made.broker.publish(GET_REPLY, { id: (JSON.parse(payload) as { id: string }).id, code: 200, data: next });
-  };
-  made.rig.settle();
-  assert.ok(made.rig.restart, JSON.stringify(made.rig.events.slice(-3)));
-  assert.deepEqual(slot(made.rig, 1, other.length), other);
-  assert.equal(made.rig.named("update.failed").length, 0);
-});
-
-test("without a session a new URL is waited for until there is one", async () => {
-  const made = await configured({});
-  const serve = fileServer(FILE);
-  made.web.answer = (request) => {
-    if (request.target === "/new") return serve(request);
-    made.rig.peers[Channel.Mqtt] = { dial: () => Closed.Unreachable };
-    made.rig.hangUp(Channel.Mqtt, Closed.Broken);
-    return { bytes: response("403 Forbidden", { "Content-Length": 0 }), end: Closed.Peer };
-  };
-  offered(made);
-  made.rig.advance(600_000);
-  assert.equal(made.rig.named("update.failed").length, 0);
-  const broker = new Broker(made.rig);
-  answerGet({ ...made, broker }, () => ({ ...OFFER, url: "https://files.example/new" }));
-  made.rig.advance(200_000);
-  assert.ok(made.rig.restart, JSON.stringify(made.rig.events.slice(-2)));
 });
 
 test("the configuration refuses what the members do not take", async () => {

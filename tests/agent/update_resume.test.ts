@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Boot, Channel, Closed, Code, FlashOp } from "../../host/abi.js";
 import { layout, type Rig } from "./rig.js";
-import { type Bench, bench, failure, GET_REPLY, image, offer, push, slot, steps, UPGRADE } from "./update_bench.js";
+import { answerGet, type Bench, bench, failure, image, offer, push, slot, steps, UPGRADE } from "./update_bench.js";
 import { fileServer, response, type Web } from "./web.js";
 
 const SLOT = layout.slots[1]![0]!;
@@ -17,14 +17,6 @@ const offsets = (rig: Rig, op: number): number[] =>
     .filter((done) => done.op === op && done.offset >= SLOT && done.offset < layout.state[0]!)
     .map(({ offset }) => offset);
 const froms = (web: Web): (number | undefined)[] => web.requests.map(({ from }) => from);
-
-/** Let the platform answer firmware/get with an offer. */
-function answerGet({ broker }: Bench, data: unknown): void {
-  broker.published = (topic, payload) => {
-    if (topic.endsWith("firmware/get"))
-      broker.publish(GET_REPLY, { id: (JSON.parse(payload) as { id: string }).id, code: 200, data });
-  };
-}
 
 /** Push FILE and let `bytes` of its response through, then nothing more comes. */
 async function cutAt(bytes: number, members: Record<string, unknown> = {}): Promise<Bench> {
@@ -40,7 +32,7 @@ async function cutAt(bytes: number, members: Record<string, unknown> = {}): Prom
 /** The next run on the same flash. */
 async function again(from: Bench, data: unknown): Promise<Bench> {
   const next = await bench(FILE, { flash: from.rig.flash, booted: [0, Boot.Confirmed, 0] }, false);
-  answerGet(next, data);
+  answerGet(next, () => data);
   next.rig.settle();
   return next;
 }
@@ -82,7 +74,7 @@ test("before the first mark, or with another package, the download starts over",
   const other = image(60_000, 2);
   const first = await cutAt(50_000);
   const next = await bench(other, { flash: first.rig.flash }, false);
-  answerGet(next, offer(other));
+  answerGet(next, () => offer(other));
   next.rig.settle();
   assert.ok(next.rig.restart, JSON.stringify(next.rig.events.slice(-2)));
   assert.deepEqual(froms(next.web), [undefined]);
@@ -95,7 +87,7 @@ test("a mark of a package that another one has begun to overwrite is not used", 
   const second = await bench(other, { flash: first.rig.flash }, false);
   const serve = fileServer(other);
   second.web.answer = (request) => ({ bytes: serve(request).bytes.subarray(0, 5000) });
-  answerGet(second, offer(other));
+  answerGet(second, () => offer(other));
   second.rig.settle();
   const third = await again(second, offer(FILE));
   assert.ok(third.rig.restart, JSON.stringify(third.rig.events.slice(-2)));
@@ -106,7 +98,7 @@ test("a server without ranges starts over, and a cut then does not go on at the 
   const first = await cutAt(50_000);
   const second = await bench(FILE, { flash: first.rig.flash }, false);
   second.web.answer = () => ({ bytes: response("200 OK", { "Content-Length": FILE.length }, FILE).subarray(0, 9000) });
-  answerGet(second, offer(FILE));
+  answerGet(second, () => offer(FILE));
   second.rig.settle();
   assert.deepEqual(froms(second.web), [MARK]);
   assert.ok(offsets(second.rig, FlashOp.Erase).includes(SLOT));
@@ -124,7 +116,7 @@ test("416 on a range starts over once", async () => {
     request.from === undefined
       ? serve(request)
       : { bytes: response("416 Range Not Satisfiable", { "Content-Length": 0, "Content-Range": "bytes */9" }) };
-  answerGet(second, offer(FILE));
+  answerGet(second, () => offer(FILE));
   second.rig.advance(10_000);
   assert.ok(second.rig.restart, JSON.stringify(second.rig.events.slice(-2)));
   assert.deepEqual(froms(second.web), [MARK, undefined]);
@@ -150,7 +142,7 @@ test("a wrong digest takes the mark along; a failed download keeps it for the ne
   assert.equal(failure(lost.rig).step, -2);
   assert.deepEqual(steps(lost.broker).at(-1), "-2");
   const next = await bench(FILE, { flash: lost.rig.flash }, false);
-  answerGet(next, {});
+  answerGet(next, () => ({}));
   next.rig.settle();
   next.broker.publish(UPGRADE, push(offer(FILE)));
   next.rig.settle();
@@ -164,7 +156,7 @@ test("another layout of the flash makes the mark useless, and nothing else", asy
   const bytes = Buffer.alloc(393_216, 255);
   bytes.set(first.rig.flash);
   const next = await bench(FILE, { flash: bytes, configuration: { flash } }, false);
-  answerGet(next, offer(FILE));
+  answerGet(next, () => offer(FILE));
   next.rig.settle();
   assert.ok(next.rig.restart, JSON.stringify(next.rig.events.slice(-2)));
   assert.deepEqual(froms(next.web), [undefined]);
