@@ -16,7 +16,7 @@ import { Alink, Message, PENDING_TABLE } from "./protocol/alink";
 import { Backoff, Random } from "./protocol/backoff";
 import { Downlink, DOWNLINK_CUT, DOWNLINK_SCRATCH, TOKEN_MAX } from "./protocol/downlink";
 import { Events } from "./protocol/events";
-import { Fetch, HTTP_TX, PEER_MAX } from "./protocol/fetch";
+import { Fetch, HTTP_TX, PEER_MAX } from "./protocol/fetch_task";
 import { Flash } from "./protocol/flash";
 import { Image, READ_BACK } from "./protocol/image";
 import { Journal } from "./protocol/journal";

@@ -22,7 +22,8 @@ import {
 import { pendingTimeout } from "../protocol/alink";
 import { randomSeed } from "../protocol/backoff";
 import { eventsKind, eventsLen, eventsMore, eventsPtr, eventsTake } from "../protocol/events";
-import { FetchPhase, fetchTimeout } from "../protocol/fetch";
+import { fetchTimeout } from "../protocol/fetch";
+import { FetchPhase } from "../protocol/fetch_task";
 import { flashAnswer, flashWanted } from "../protocol/flash";
 import { Phase, sessionStart, sessionTimeout } from "../protocol/mqtt_session";
 import { updateBooted, updateTimeout, updateWant } from "../protocol/update";

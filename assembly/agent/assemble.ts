@@ -5,7 +5,7 @@ import { copy, litLen, litPtr, S } from "../bytes/text";
 import { putByte, putBytes, putDecimal, putText, Writer, writerDone, writerInit } from "../bytes/writer";
 import { Scheme, urlHost, urlParse, urlTls } from "../codec/url";
 import { eventsInit } from "../protocol/events";
-import { PEER_MAX } from "../protocol/fetch";
+import { PEER_MAX } from "../protocol/fetch_task";
 import { windowInit } from "../protocol/mqtt_window";
 import { refuseMember } from "./config";
 

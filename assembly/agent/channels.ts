@@ -2,7 +2,8 @@
 import { Channel, Closed, Code, Want } from "../abi";
 import { AGENT, CONFIG, EVENTS, FETCH, INBOX, MQTT_PEER, SESSION, UPDATE } from "../arena";
 import { eventsRoom } from "../protocol/events";
-import { fetchClosed, fetchOpened, FetchPhase, fetchReceived, fetchRxCap, fetchRxPtr } from "../protocol/fetch";
+import { fetchClosed, fetchOpened, fetchReceived, fetchRxCap, fetchRxPtr } from "../protocol/fetch";
+import { FetchPhase } from "../protocol/fetch_task";
 import {
   Phase,
   sessionClosed,

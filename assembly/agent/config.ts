@@ -25,7 +25,7 @@ import { jsonEscape } from "../codec/json_escape";
 import { Digest } from "../crypto/hmac";
 import { rsaModulus, SPKI_LENGTH } from "../crypto/rsa";
 import { eventBegin, eventEnd, eventsRoom } from "../protocol/events";
-import { HTTP_TX } from "../protocol/fetch";
+import { HTTP_TX } from "../protocol/fetch_task";
 import { Member, is, memberOf, flashMemberOf, textOf, textMax, expected, plain } from "./config_members";
 import { flashNumber, flashFits } from "./config_flash";
 import { CONFIG_SCRATCH } from "./config_state";

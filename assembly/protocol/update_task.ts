@@ -6,7 +6,7 @@ import { Url } from "../codec/url";
 import { Alink } from "./alink";
 import { Backoff } from "./backoff";
 import { Events } from "./events";
-import { Fetch, fetchCancel } from "./fetch";
+import { Fetch, fetchCancel } from "./fetch_task";
 import { Flash } from "./flash";
 import { Image } from "./image";
 import { Journal, journalPut, Kind } from "./journal";
