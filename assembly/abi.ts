@@ -30,6 +30,8 @@ export const enum Code {
   BadState = -4,
   /** Caller: does not fit; `detail(Channel.Application)` has the bytes available. */
   TooLarge = -5,
+  /** Caller: the application declined the package. */
+  Declined = -6,
   /** Peer: bytes that no valid message begins with. */
   BadMessage = -20,
   /** Peer: valid, but not something this agent handles. */
@@ -48,6 +50,10 @@ export const enum Code {
   BadSize = -41,
   /** Integrity: the package came over a path that the configuration does not allow. */
   NotAllowed = -42,
+  /** Integrity: the configuration has a key, and the package's signature is missing or wrong. */
+  BadSignature = -43,
+  /** Integrity: the package's version is older than the configuration allows. */
+  Downgrade = -44,
   /** Host: the link could not be established or failed. */
   LinkFailed = -60,
   /** Host: the peer's certificate is not trusted, or does not name the host. */
@@ -162,6 +168,12 @@ export const enum Post {
   Disconnect = 5,
   /** Connect again after Disconnect or a refusal; no payload. */
   Connect = 6,
+  /** Take the package of the last Event.UpdateOffered with confirm; no payload. */
+  UpdateAccept = 7,
+  /** Not now: ask the platform for it again after so many seconds, 1–604800 in decimal digits; no payload = an hour. */
+  UpdateLater = 8,
+  /** Refuse it: the platform is told, and its task fails; no payload. */
+  UpdateNever = 9,
 }
 
 /** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */
@@ -179,7 +191,7 @@ export const enum Event {
   PropertySet = 5,
   /** "message": {topic, payload}, payload as text */
   Message = 6,
-  /** "update.offered": {version, size, signMethod} */
+  /** "update.offered": {version, size, signMethod, confirm}; confirm: nothing happens before Post.UpdateAccept */
   UpdateOffered = 7,
   /** "update.progress": {step, bytes, size} */
   UpdateProgress = 8,

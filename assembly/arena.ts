@@ -13,24 +13,26 @@ import { FixedHeader } from "./codec/mqtt";
 import { Url } from "./codec/url";
 import { WITH_SHA1 } from "./crypto/grade";
 import { DigestContext, Hmac } from "./crypto/hmac";
+import { RSA_LENGTH } from "./crypto/rsa";
 import { W } from "./crypto/sha1_mcu";
 import { K } from "./crypto/sha256_context";
 import { Alink, Message, PENDING_TABLE } from "./protocol/alink";
 import { Backoff, Random } from "./protocol/backoff";
 import { Downlink, DOWNLINK_CUT, DOWNLINK_SCRATCH, TOKEN_MAX } from "./protocol/downlink";
 import { Events } from "./protocol/events";
-import { Fetch, HTTP_TX, PEER_MAX } from "./protocol/fetch";
+import { Fetch, HTTP_TX, PEER_MAX } from "./protocol/fetch_task";
 import { Flash } from "./protocol/flash";
 import { Image, READ_BACK } from "./protocol/image";
-import { Journal, JOURNAL_PAGE } from "./protocol/journal";
+import { Journal } from "./protocol/journal";
 import { TOPIC_MAX } from "./protocol/mqtt_reader";
 import { MqttSession } from "./protocol/mqtt_session";
 import { FLIGHT_TABLE, Window } from "./protocol/mqtt_window";
 import { DIGEST_MAX, Offer, OFFER_SCRATCH, URL_MAX, VERSION_MAX } from "./protocol/offer";
 import { Identity } from "./protocol/sign";
+import { Policy } from "./protocol/update_policy";
 import { Update, UPDATE_SCRATCH } from "./protocol/update_task";
 import { EVENT_QUEUE, HTTP_BLOCK, IN_WINDOW, MQTT_RX, MQTT_TX, REPLIES } from "./profile";
-import { Installed, INSTALLED_SIZE, Running, UPDATE_SIZE, UpdateState } from "./protocol/update_state";
+import { Installed, INSTALLED_SIZE, Mark, MARK_SIZE, Running, UPDATE_SIZE, UpdateState } from "./protocol/update_state";
 import { AgentState } from "./agent/agent_state";
 import { Config, CONFIG_SCRATCH } from "./agent/config_state";
 import { Inbox, REPLY } from "./agent/inbox_state";
@@ -72,9 +74,13 @@ export const JOURNAL = changetype<Journal>(memory.data(offsetof<Journal>(), 8));
 /** Payloads of the journal's records, as they stand in the state region. */
 export const INSTALLED_CAP: u32 = INSTALLED_SIZE;
 export const UPDATE_CAP: u32 = UPDATE_SIZE;
+export const MARK_CAP: u32 = MARK_SIZE;
 export const INSTALLED = changetype<Installed>(memory.data(INSTALLED_SIZE, 8));
 export const UPDATE_STATE = changetype<UpdateState>(memory.data(UPDATE_SIZE, 8));
+export const MARK = changetype<Mark>(memory.data(MARK_SIZE, 8));
 export const RUNNING = changetype<Running>(memory.data(offsetof<Running>(), 8));
+export const UPDATE_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>(), 8));
+export const POLICY = changetype<Policy>(memory.data(offsetof<Policy>(), 8));
 
 // the literals of all texts stand here, because addresses below 8192 are shorter in code
 export const LITERALS: usize = S("");
@@ -92,7 +98,11 @@ export const REGION: usize = memory.data(1 + 32, 1);
 export const INSTANCE_ID: usize = memory.data(1 + 64, 1);
 export const ENDPOINT: usize = memory.data(1 + 254, 1);
 export const VERSION: usize = memory.data(1 + VERSION_MAX, 1);
+export const FLOOR: usize = memory.data(1 + VERSION_MAX, 1);
 export const CONFIG_BUFFER: usize = memory.data(CONFIG_SCRATCH, 4);
+
+/** Modulus of the key for signatures of packages, big-endian. */
+export const KEY: usize = memory.data(RSA_LENGTH, 4);
 
 // peers of the channels
 export const MQTT_PEER: usize = memory.data(PEER_MAX, 4);
@@ -104,8 +114,8 @@ export const OFFER_VERSION: usize = memory.data(VERSION_MAX, 4);
 export const OFFER_URL: usize = memory.data(URL_MAX, 4);
 export const OFFER_DIGEST: usize = memory.data(DIGEST_MAX, 4);
 export const OFFER_BUFFER: usize = memory.data(OFFER_SCRATCH, 4);
+/** What was written, read back; and the two pages of the journal, which has the flash to itself when it works. */
 export const READ_BACK_BUFFER: usize = memory.data(READ_BACK, 4);
-export const JOURNAL_BUFFER: usize = memory.data(2 * JOURNAL_PAGE, 4);
 export const UPDATE_BUFFER: usize = memory.data(UPDATE_SCRATCH, 4);
 
 // sessions
@@ -122,9 +132,9 @@ export const DOWNLINK_CUT_BUFFER: usize = memory.data(DOWNLINK_CUT, 4);
 // windows: the host's from the call that returns them until the matching acknowledgement
 export const MQTT_RX_WINDOW: usize = memory.data(MQTT_RX);
 export const MQTT_TX_WINDOW: usize = memory.data(MQTT_TX);
-/** Two halves of one flash block each: receive window of the HTTP channel and source of flash writes. */
+/** Two halves of one flash block each: receive window of the HTTP channel and source of flash writes; before a download, the verification of a signature. */
 export const HTTP_WINDOW: usize = memory.data(2 * HTTP_BLOCK);
-/** Request of the HTTP channel; later the Location of a redirect. */
+/** Request of the HTTP channel; later the Location of a redirect; before, the signature of an offer or of the configuration's key. */
 export const HTTP_TX_WINDOW: usize = memory.data(HTTP_TX);
 /** What the application hands over: a configuration document or a post. */
 export const IN: usize = memory.data(IN_WINDOW);

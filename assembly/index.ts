@@ -20,6 +20,13 @@ export function configure(len: i32): i32 {
 export function booted(slot: i32, how: i32, reason: i32): i32 {
   return agent.booted(slot, how, reason);
 }
+/**
+ * Tell the time: seconds since 1970-01-01 00:00 UTC, as u32. For quiet hours: without it there are none. Once after the
+ * first `poll`, and again when the host's clock was set or a day has passed. -> Ok, or BadState before the first `poll`.
+ */
+export function wallClock(seconds: i32): i32 {
+  return agent.wallClock(seconds);
+}
 /** Do a bounded piece of work. -> a set of `Want` bits, or BadState before `configure`. */
 export function poll(nowMs: i32): i32 {
   return agent.poll(nowMs);

@@ -32,6 +32,8 @@ export const Code = {
   BadState: -4,
   /** Caller: does not fit; `detail(Channel.Application)` has the bytes available. */
   TooLarge: -5,
+  /** Caller: the application declined the package. */
+  Declined: -6,
   /** Peer: bytes that no valid message begins with. */
   BadMessage: -20,
   /** Peer: valid, but not something this agent handles. */
@@ -50,6 +52,10 @@ export const Code = {
   BadSize: -41,
   /** Integrity: the package came over a path that the configuration does not allow. */
   NotAllowed: -42,
+  /** Integrity: the configuration has a key, and the package's signature is missing or wrong. */
+  BadSignature: -43,
+  /** Integrity: the package's version is older than the configuration allows. */
+  Downgrade: -44,
   /** Host: the link could not be established or failed. */
   LinkFailed: -60,
   /** Host: the peer's certificate is not trusted, or does not name the host. */
@@ -172,6 +178,12 @@ export const Post = {
   Disconnect: 5,
   /** Connect again after Disconnect or a refusal; no payload. */
   Connect: 6,
+  /** Take the package of the last Event.UpdateOffered with confirm; no payload. */
+  UpdateAccept: 7,
+  /** Not now: ask the platform for it again after so many seconds, 1–604800 in decimal digits; no payload = an hour. */
+  UpdateLater: 8,
+  /** Refuse it: the platform is told, and its task fails; no payload. */
+  UpdateNever: 9,
 } as const;
 export type Post = (typeof Post)[keyof typeof Post];
 
@@ -190,7 +202,7 @@ export const Event = {
   PropertySet: 5,
   /** "message": {topic, payload}, payload as text */
   Message: 6,
-  /** "update.offered": {version, size, signMethod} */
+  /** "update.offered": {version, size, signMethod, confirm}; confirm: nothing happens before Post.UpdateAccept */
   UpdateOffered: 7,
   /** "update.progress": {step, bytes, size} */
   UpdateProgress: 8,
@@ -283,12 +295,13 @@ export interface EventMap {
     topic: string;
     payload: string;
   };
-  /** "update.offered": {version, size, signMethod} */
+  /** "update.offered": {version, size, signMethod, confirm}; confirm: nothing happens before Post.UpdateAccept */
   "update.offered": {
     event: "update.offered";
     version: string;
     size: number;
     signMethod: string;
+    confirm: boolean;
   };
   /** "update.progress": {step, bytes, size} */
   "update.progress": {
@@ -357,6 +370,11 @@ export interface AgentExports {
   configure(len: number): number;
   /** Tell which slot runs (0 or 1), how it came to run (`Boot`) and, for FellBack, the boot loader's reason (0 = none). Before the first `poll`. */
   booted(slot: number, how: number, reason: number): number;
+  /**
+   * Tell the time: seconds since 1970-01-01 00:00 UTC, as u32. For quiet hours: without it there are none. Once after the
+   * first `poll`, and again when the host's clock was set or a day has passed. -> Ok, or BadState before the first `poll`.
+   */
+  wallClock(seconds: number): number;
   /** Do a bounded piece of work. -> a set of `Want` bits, or BadState before `configure`. */
   poll(nowMs: number): number;
   /** -> milliseconds after the last `poll` until the next one is due if nothing else happens; -1 = none. */

@@ -32,6 +32,7 @@ const MEMBER_TYPES: Record<string, string> = {
   attempt: "number",
   bytes: "number",
   code: "number",
+  confirm: "boolean",
   desc: "string",
   detail: "number",
   digest: "string",

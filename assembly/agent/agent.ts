@@ -13,6 +13,7 @@ import {
   FETCH,
   FLASH,
   IN,
+  POLICY,
   RANDOM,
   RUNNING,
   SESSION,
@@ -22,10 +23,12 @@ import { IN_WINDOW } from "../profile";
 import { pendingTimeout } from "../protocol/alink";
 import { randomSeed } from "../protocol/backoff";
 import { eventsKind, eventsLen, eventsMore, eventsPtr, eventsTake } from "../protocol/events";
-import { FetchPhase, fetchTimeout } from "../protocol/fetch";
+import { fetchTimeout } from "../protocol/fetch";
+import { FetchPhase } from "../protocol/fetch_task";
 import { flashAnswer, flashWanted } from "../protocol/flash";
 import { Phase, sessionStart, sessionTimeout } from "../protocol/mqtt_session";
 import { updateBooted, updateTimeout, updateWant } from "../protocol/update";
+import { policyClock } from "../protocol/update_policy";
 import { Task } from "../protocol/update_task";
 import { assemble } from "./assemble";
 import { readConfiguration } from "./config";
@@ -50,6 +53,12 @@ export function booted(slot: i32, how: i32, reason: i32): i32 {
   RUNNING.slot = slot;
   RUNNING.how = how;
   RUNNING.reason = reason;
+  return Code.Ok;
+}
+
+export function wallClock(seconds: i32): i32 {
+  if (!CONFIG.assembled) return Code.BadState;
+  policyClock(POLICY, seconds, AGENT.now);
   return Code.Ok;
 }
 

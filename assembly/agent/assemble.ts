@@ -4,7 +4,7 @@ import * as arena from "../arena";
 import { copy, litLen, litPtr, S } from "../bytes/text";
 import { putByte, putBytes, putDecimal, putText, Writer, writerDone, writerInit } from "../bytes/writer";
 import { Scheme, urlHost, urlParse, urlTls } from "../codec/url";
-import { PEER_MAX } from "../protocol/fetch";
+import { PEER_MAX } from "../protocol/fetch_task";
 import { refuseMember } from "./config";
 
 /** Keep-alive when the configuration names none, seconds. */
@@ -23,11 +23,11 @@ export function assemble(): i32 {
   const c = arena.CONFIG;
   arena.SESSION.cleanSession = c.cleanSession;
   arena.SESSION.keepAlive = c.keepAlive != 0 ? c.keepAlive : KEEP_ALIVE;
-  arena.FETCH.plainAllowed = c.plainHttp;
-  arena.UPDATE.plainHttp = c.plainHttp;
-  arena.UPDATE.plainMqtt = c.plainMqtt;
   // every field is 0 in fresh memory, which stands for no CONNECT everywhere but here
   arena.WINDOW.connectAt = -1;
+  assembleJournal();
+  // signatures are read where the request of the download will stand
+  if (arena.POLICY.keyed) arena.OFFER.signature = arena.HTTP_TX_WINDOW;
   return Code.Ok;
 }
 
@@ -83,4 +83,15 @@ function assemblePeer(): i32 {
   arena.CONFIG.peerLength = <u32>writerDone(w);
   arena.SESSION.secure = urlTls(u);
   return Code.Ok;
+}
+
+/** What the journal keeps, kind by kind; it takes them by number. */
+function assembleJournal(): void {
+  const j = arena.JOURNAL;
+  j.state1 = changetype<usize>(arena.INSTALLED);
+  j.size1 = arena.INSTALLED_CAP;
+  j.state2 = changetype<usize>(arena.UPDATE_STATE);
+  j.size2 = arena.UPDATE_CAP;
+  j.state3 = changetype<usize>(arena.MARK);
+  j.size3 = arena.MARK_CAP;
 }

@@ -1,8 +1,9 @@
 /** The byte channels as the host sees them: windows, peers, and links that come and go. */
 import { Channel, Closed, Code, Want } from "../abi";
-import { AGENT, CONFIG, EVENTS, FETCH, INBOX, MQTT_PEER, SESSION } from "../arena";
+import { AGENT, CONFIG, EVENTS, FETCH, INBOX, MQTT_PEER, SESSION, UPDATE } from "../arena";
 import { eventsRoom } from "../protocol/events";
-import { fetchClosed, fetchOpened, FetchPhase, fetchReceived, fetchRxCap, fetchRxPtr } from "../protocol/fetch";
+import { fetchClosed, fetchOpened, fetchReceived, fetchRxCap, fetchRxPtr } from "../protocol/fetch";
+import { FetchPhase } from "../protocol/fetch_task";
 import {
   Phase,
   sessionClosed,
@@ -89,7 +90,8 @@ export function hangUp(reason: i32): void {
   AGENT.lost = true;
   AGENT.fault = SESSION.fault;
   AGENT.detail = SESSION.detail;
-  AGENT.retry = SESSION.retry;
+  // a session that makes room for a download comes back by itself
+  AGENT.retry = UPDATE.paused ? 0 : SESSION.retry;
 }
 
 export function fault(ch: i32): i32 {

@@ -4,14 +4,29 @@
  * the key and what it takes.
  */
 import { Code, Event } from "../abi";
-import { CONFIG, CONFIG_BUFFER, EVENTS, FLASH, IDENTITY, IN, IN_READER } from "../arena";
+import {
+  CONFIG,
+  CONFIG_BUFFER,
+  EVENTS,
+  FETCH,
+  FLASH,
+  HTTP_TX_WINDOW,
+  IDENTITY,
+  IN,
+  IN_READER,
+  KEY,
+  POLICY,
+} from "../arena";
+import { base64Decode } from "../bytes/base64";
 import { parseU32, S } from "../bytes/text";
 import { putBytes, putText } from "../bytes/writer";
 import { JSON_KEY, JsonReader, JsonToken, jsonFinish, jsonInit, jsonKeyPtr, jsonNext } from "../codec/json";
 import { jsonEscape } from "../codec/json_escape";
 import { WITH_SHA1 } from "../crypto/grade";
 import { Digest } from "../crypto/hmac";
+import { rsaModulus, SPKI_LENGTH } from "../crypto/rsa";
 import { eventBegin, eventEnd, eventsRoom } from "../protocol/events";
+import { HTTP_TX } from "../protocol/fetch_task";
 import { Member, is, memberOf, flashMemberOf, textOf, textMax, expected, plain } from "./config_members";
 import { flashNumber, flashFits } from "./config_flash";
 import { CONFIG_SCRATCH } from "./config_state";
@@ -90,8 +105,9 @@ function key(r: JsonReader): void {
   CONFIG.member = CONFIG.inFlash ? flashMemberOf(name, r.keyLen) : memberOf(name, r.keyLen);
   if (CONFIG.member == Member.None) return complain(Code.Ok, name, length, S("is not a known key"));
   const text = textOf(CONFIG.member);
-  r.out = text != 0 ? text + 1 : CONFIG_BUFFER;
-  r.cap = text != 0 ? textMax(CONFIG.member) : CONFIG_SCRATCH;
+  const wide = CONFIG.member == Member.UpdateKey;
+  r.out = text != 0 ? text + 1 : wide ? HTTP_TX_WINDOW : CONFIG_BUFFER;
+  r.cap = text != 0 ? textMax(CONFIG.member) : wide ? HTTP_TX : CONFIG_SCRATCH;
 }
 
 function value(r: JsonReader, token: JsonToken): void {
@@ -143,10 +159,26 @@ function accept(r: JsonReader, token: JsonToken, member: Member): bool {
       return token == JsonToken.True || token == JsonToken.False;
     case Member.AllowPlain:
       if (start) {
-        CONFIG.plainMqtt = false;
-        CONFIG.plainHttp = false;
+        POLICY.plainMqtt = false;
+        POLICY.plainHttp = false;
       }
       return start || end || (token == JsonToken.String && allowPlain(r.len));
+    case Member.UpdateConfirm:
+      POLICY.ask = is(CONFIG_BUFFER, r.len, S("ask"));
+      return token == JsonToken.String && (POLICY.ask || is(CONFIG_BUFFER, r.len, S("auto")));
+    case Member.UpdateLink:
+      POLICY.pause = is(CONFIG_BUFFER, r.len, S("pause"));
+      return token == JsonToken.String && (POLICY.pause || is(CONFIG_BUFFER, r.len, S("parallel")));
+    case Member.UpdateRate:
+      FETCH.rate = <u32>parseU32(CONFIG_BUFFER, r.len);
+      return token == JsonToken.Number && parseU32(CONFIG_BUFFER, r.len) >= 256;
+    case Member.UpdateQuiet:
+      return end
+        ? CONFIG.index == 2
+        : start || (token == JsonToken.Number && r.depth == 2 && quietMinute(parseU32(CONFIG_BUFFER, r.len)));
+    case Member.UpdateKey:
+      POLICY.keyed = token == JsonToken.String && r.total <= HTTP_TX && updateKey(r.len);
+      return POLICY.keyed;
     case Member.Flash:
       return false;
     default: {
@@ -166,9 +198,22 @@ function signMethod(length: u32): bool {
   return true;
 }
 
+/** The next of the two minutes of the quiet hours. */
+function quietMinute(minute: i64): bool {
+  if (CONFIG.index == 0) POLICY.quietFrom = <u32>minute;
+  else POLICY.quietTo = <u32>minute;
+  CONFIG.index += 1;
+  return CONFIG.index <= 2 && minute >= 0 && minute < 1440;
+}
+
+function updateKey(length: u32): bool {
+  const decoded = base64Decode(HTTP_TX_WINDOW, HTTP_TX_WINDOW, length);
+  return decoded == <i32>SPKI_LENGTH && rsaModulus(KEY, HTTP_TX_WINDOW);
+}
+
 function allowPlain(length: u32): bool {
-  if (is(CONFIG_BUFFER, length, S("mqtt"))) CONFIG.plainMqtt = true;
-  else if (is(CONFIG_BUFFER, length, S("http"))) CONFIG.plainHttp = true;
+  if (is(CONFIG_BUFFER, length, S("mqtt"))) POLICY.plainMqtt = true;
+  else if (is(CONFIG_BUFFER, length, S("http"))) POLICY.plainHttp = true;
   else return false;
   return true;
 }

@@ -4,6 +4,7 @@ import {
   DEVICE_NAME,
   DEVICE_SECRET,
   ENDPOINT,
+  FLOOR,
   INSTANCE_ID,
   PRODUCT_KEY,
   REGION,
@@ -27,20 +28,26 @@ export const enum Member {
   Endpoint = 8,
   Version = 9,
   SignMethod = 10,
+  UpdateFloor = 11,
   // others
-  KeepAlive = 11,
-  CleanSession = 12,
-  AllowPlain = 13,
-  Flash = 14,
+  KeepAlive = 12,
+  CleanSession = 13,
+  AllowPlain = 14,
+  UpdateConfirm = 15,
+  UpdateLink = 16,
+  UpdateRate = 17,
+  UpdateQuiet = 18,
+  UpdateKey = 19,
+  Flash = 20,
   // members of flash
-  Sector = 15,
-  Write = 16,
-  Erased = 17,
-  Slots = 18,
-  State = 19,
-  Queue = 20,
+  Sector = 21,
+  Write = 22,
+  Erased = 23,
+  Slots = 24,
+  State = 25,
+  Queue = 26,
   /** The boot loader's record: the host's own. */
-  Boot = 21,
+  Boot = 27,
 }
 
 export function is(ptr: usize, len: u32, name: usize): bool {
@@ -50,7 +57,7 @@ export function is(ptr: usize, len: u32, name: usize): bool {
 /** Names in the order of Member. */
 export function memberOf(p: usize, n: u32): Member {
   const names = L(
-    "productKey deviceName deviceSecret clientId timestamp region instanceId endpoint version signMethod keepAlive cleanSession allowPlain flash",
+    "productKey deviceName deviceSecret clientId timestamp region instanceId endpoint version signMethod updateFloor keepAlive cleanSession allowPlain updateConfirm updateLink updateRate updateQuiet updateKey flash",
   );
   return wordIndex(p, n, names, true);
 }
@@ -81,6 +88,8 @@ export function textOf(member: Member): usize {
       return ENDPOINT;
     case Member.Version:
       return VERSION;
+    case Member.UpdateFloor:
+      return FLOOR;
     default:
       return 0;
   }
@@ -98,6 +107,7 @@ export function textMax(member: Member): u32 {
     case Member.Endpoint:
       return 254;
     case Member.Version:
+    case Member.UpdateFloor:
       return VERSION_MAX;
     default:
       return 64;
@@ -118,6 +128,7 @@ export function expected(member: Member): usize {
     case Member.Timestamp:
       return S("takes milliseconds as a text of digits");
     case Member.Version:
+    case Member.UpdateFloor:
       return S("takes 1 to 64 of letters, digits and . _ -");
     case Member.Endpoint:
       return S("takes mqtts://host:port or mqtt://host:port");
@@ -129,6 +140,16 @@ export function expected(member: Member): usize {
       return S("takes true or false");
     case Member.AllowPlain:
       return S('takes a list of "mqtt" and "http"');
+    case Member.UpdateConfirm:
+      return S("takes auto or ask");
+    case Member.UpdateLink:
+      return S("takes parallel or pause");
+    case Member.UpdateRate:
+      return S("takes bytes a second, from 256");
+    case Member.UpdateQuiet:
+      return S("takes two minutes of the day (UTC) from 0 to 1439: [from, to]");
+    case Member.UpdateKey:
+      return S("takes a SubjectPublicKeyInfo in base64, one line: an RSA key of 2048 bits with exponent 65537");
     case Member.Region:
     case Member.InstanceId:
       return S("takes letters, digits and hyphens");
@@ -153,7 +174,7 @@ export function plain(member: Member, ptr: usize, length: u32): bool {
     const name = hyphen || c == 46 || c == 95;
     const wide = name || c == 64 || c == 58;
     if (
-      member == Member.Version
+      member == Member.Version || member == Member.UpdateFloor
         ? name
         : member == Member.DeviceName
           ? wide

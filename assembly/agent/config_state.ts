@@ -12,8 +12,6 @@ export class Config {
   assembled: bool = false;
   keepAlive: u32 = 0;
   cleanSession: bool = false;
-  plainMqtt: bool = false;
-  plainHttp: bool = false;
   /** Length of the MQTT channel's peer, bytes. */
   peerLength: u32 = 0;
   /** A member of which the value comes next, and of which list a number is. */

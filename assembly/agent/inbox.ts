@@ -3,8 +3,8 @@
  * would not be JSON either) and then written into the transmit window; until then the in-window is taken.
  */
 import { Code, Event, Post } from "../abi";
-import { ALINK, DOWNLINK, EVENTS, IDENTITY, IN, IN_READER, INBOX, REPLY_TABLE, SESSION } from "../arena";
-import { move, S } from "../bytes/text";
+import { ALINK, DOWNLINK, EVENTS, IDENTITY, IN, IN_READER, INBOX, REPLY_TABLE, SESSION, UPDATE } from "../arena";
+import { move, parseU32, S } from "../bytes/text";
 import { putBytes, putByte, putDecimal, putSigned, putText, Writer, writerDone, writerInit } from "../bytes/writer";
 import { JsonToken, jsonFinish, jsonInit, jsonNext } from "../codec/json";
 import { jsonEscape } from "../codec/json_escape";
@@ -21,10 +21,14 @@ import {
 } from "../protocol/mqtt_session";
 import { ownTopic, Topic, validFilter } from "../protocol/topics";
 import { IN_WINDOW, REPLIES } from "../profile";
+import { Decision, Task } from "../protocol/update_task";
 import { REPLY, REPLY_ID } from "./inbox_state";
 
 /** Kind of a post that is an answer. */
 const POST_REPLY: i32 = 100;
+/** Post.UpdateLater without a number, and the largest one, seconds. */
+const LATER: i32 = 3600;
+const LATER_MOST: i32 = 604800;
 /** Bytes checked in one step. */
 const SLICE: u32 = 128;
 
@@ -44,11 +48,14 @@ export function post(kind: i32, length: i32): i32 {
   INBOX.detail = 0;
   if (kind == Post.Disconnect || kind == Post.Connect) {
     if (length != 0) return fault(Code.BadArgument, 0);
+    // what the application wants of the session counts more than a download that has paused it
+    UPDATE.paused = false;
     if (kind == Post.Disconnect) sessionStop(SESSION);
     else sessionStart(SESSION);
     return Code.Ok;
   }
   if (!inboxFree()) return fault(Code.Busy, 0);
+  if (kind >= Post.UpdateAccept && kind <= Post.UpdateNever) return decide(kind, length);
   if (length < 1 || length > IN_WINDOW) return fault(Code.BadArgument, IN_WINDOW);
   switch (kind) {
     case Post.Property: {
@@ -75,6 +82,18 @@ export function post(kind: i32, length: i32): i32 {
     default:
       return fault(Code.BadArgument, 0);
   }
+}
+
+/** What the application says to the package that it was asked about. */
+function decide(kind: i32, length: i32): i32 {
+  let seconds: i64 = LATER;
+  if (kind == Post.UpdateLater && length > 0 && length < 8) seconds = parseU32(IN, length);
+  else if (length != 0) return fault(Code.BadArgument, 0);
+  if (seconds < 1 || seconds > LATER_MOST) return fault(Code.BadArgument, LATER_MOST);
+  if (UPDATE.task != Task.Ask || UPDATE.decision != Decision.None) return fault(Code.BadState, 0);
+  UPDATE.laterMs = <u32>seconds * 1000;
+  UPDATE.decision = kind - Post.UpdateAccept + Decision.Accept;
+  return Code.Ok;
 }
 
 function take(kind: i32, length: u32, id: u32): i32 {

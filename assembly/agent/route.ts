@@ -9,7 +9,7 @@ import { emitFault, eventBegin, eventEnd } from "../protocol/events";
 import { MqttEvent, mqttNext, publishPtr, publishSpan, publishTake, TOPIC_MAX } from "../protocol/mqtt_reader";
 import { Topic, topicOf } from "../protocol/topics";
 import { updateAcknowledged, updateConnected, updateMissed } from "../protocol/update";
-import { updateListens, updateOffer } from "../protocol/update_offer";
+import { Listening, updateListens, updateOffer } from "../protocol/update_offer";
 import { awaitReply, emitPosted, refuseRequest } from "./inbox";
 
 /** Take one thing from the MQTT channel. -> whether there may be more. */
@@ -68,7 +68,9 @@ function begin(): void {
     const c: u32 = load<u8>(CARRY + i);
     if (c < 32 || c > 126 || c == 34 || c == 92) topic = Topic.Ignored;
   }
-  DOWNLINK.offers = updateListens(UPDATE);
+  const listening = updateListens(UPDATE);
+  DOWNLINK.offers = listening != Listening.No;
+  DOWNLINK.offer.brief = listening == Listening.Brief;
   downlinkStart(DOWNLINK, topic, CARRY, length);
 }
 
@@ -99,6 +101,7 @@ function end(): void {
 
 /** An offer was read, or passed over because another update is in hand. */
 function offered(): void {
-  if (DOWNLINK.offers && updateListens(UPDATE)) updateOffer(UPDATE);
+  const listening = updateListens(UPDATE);
+  if (DOWNLINK.offers && listening == (DOWNLINK.offer.brief ? Listening.Brief : Listening.Whole)) updateOffer(UPDATE);
   else updateMissed(UPDATE);
 }

@@ -23,6 +23,7 @@ import {
   FETCH_WRITER,
   FIXED_HEADER,
   FLASH,
+  FLOOR,
   FLIGHTS_BUFFER,
   HMAC,
   HTTP_PEER,
@@ -31,10 +32,10 @@ import {
   IDENTITY,
   IMAGE,
   INSTALLED,
-  INSTALLED_CAP,
   JOURNAL,
-  JOURNAL_BUFFER,
+  KEY,
   MAC,
+  MARK,
   MESSAGE,
   MQTT_RX_WINDOW,
   MQTT_TX_WINDOW,
@@ -44,6 +45,7 @@ import {
   OFFER_URL,
   OFFER_VERSION,
   PENDING_BUFFER,
+  POLICY,
   PRODUCT_KEY,
   RANDOM,
   READ_BACK_BUFFER,
@@ -56,8 +58,8 @@ import {
   SESSION_WRITER,
   TIMESTAMP,
   UPDATE,
+  UPDATE_BACKOFF,
   UPDATE_BUFFER,
-  UPDATE_CAP,
   UPDATE_STATE,
   URL,
   VERSION,
@@ -104,6 +106,7 @@ export function wire(): void {
   IMAGE.window = HTTP_WINDOW;
   IMAGE.readBack = READ_BACK_BUFFER;
   IMAGE.digest = DIGEST;
+  IMAGE.mark = MARK;
   FETCH.image = IMAGE;
   FETCH.url = URL;
   FETCH.response = RESPONSE;
@@ -115,11 +118,7 @@ export function wire(): void {
   FETCH.tx = HTTP_TX_WINDOW;
   FETCH.peer = HTTP_PEER;
   JOURNAL.flash = FLASH;
-  JOURNAL.page = JOURNAL_BUFFER;
-  JOURNAL.state1 = changetype<usize>(INSTALLED);
-  JOURNAL.size1 = INSTALLED_CAP;
-  JOURNAL.state2 = changetype<usize>(UPDATE_STATE);
-  JOURNAL.size2 = UPDATE_CAP;
+  JOURNAL.page = READ_BACK_BUFFER;
   RUNNING.version = RUNNING_VERSION;
   UPDATE.alink = ALINK;
   UPDATE.events = EVENTS;
@@ -131,7 +130,12 @@ export function wire(): void {
   UPDATE.url = URL;
   UPDATE.state = UPDATE_STATE;
   UPDATE.installed = INSTALLED;
+  UPDATE.mark = MARK;
   UPDATE.running = RUNNING;
   UPDATE.configured = VERSION;
   UPDATE.scratch = UPDATE_BUFFER;
+  UPDATE.backoff = UPDATE_BACKOFF;
+  UPDATE.policy = POLICY;
+  POLICY.floor = FLOOR;
+  POLICY.key = KEY;
 }

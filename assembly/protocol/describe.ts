@@ -21,6 +21,12 @@ function words(code: i32): usize {
       return S("digest differs from the one announced: package is damaged or not the one meant");
     case Code.BadSize:
       return S("length differs from the one announced");
+    case Code.BadSignature:
+      return S("signature is missing or wrong: sign the package with the key that updateKey belongs to");
+    case Code.Downgrade:
+      return S("version is older than updateFloor allows");
+    case Code.Declined:
+      return S("declined by the application");
     case Code.NotAllowed:
       return S("unencrypted path: use TLS, or name it in allowPlain (mqtt, http)");
     case Code.LinkFailed:

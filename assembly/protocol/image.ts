@@ -4,12 +4,18 @@
  * used again. So one half can fill from the link while the other goes to flash.
  *
  *   done ≤ hashed ≤ placed ≤ size      (bytes from the start of the image)
+ *
+ * Where a sector ends, MARK_INTERVAL bytes or more behind the last mark, the digest waits for the flash and its state is
+ * taken down: whoever finds the mark later goes on there without hashing a byte again. Because a mark is the end of a
+ * sector, what follows it can be erased once more, whatever a power cut left there.
  */
 import { Done, FlashOp } from "../abi";
-import { fill } from "../bytes/text";
-import { Digest, DigestContext, digestFinal, digestInit, digestUpdate } from "../crypto/hmac";
+import { copy, fill } from "../bytes/text";
+import { STATE_AT } from "../crypto/block";
+import { Digest, DIGEST_MAX, DigestContext, digestFinal, digestInit, digestUpdate } from "../crypto/hmac";
 import { HTTP_BLOCK } from "../profile";
 import { Flash, FLASH_PENDING, flashIdle, flashResult, flashStart, padded, slotOffset } from "./flash";
+import { Mark, markState } from "./update_state";
 
 const BLOCK: u32 = HTTP_BLOCK;
 /** Bytes of the two half-windows. */
@@ -17,7 +23,9 @@ export const IMAGE_WINDOW: u32 = 2 * BLOCK;
 /** Bytes hashed in one step: bounds the work of a call. */
 const HASH_SLICE: u32 = 512;
 /** Bytes read back at a time. */
-export const READ_BACK: u32 = 256;
+export const READ_BACK: u32 = 1024;
+/** Bytes from one mark to the next, at least. */
+export const MARK_INTERVAL: u32 = 32768;
 
 const enum Stage {
   /** An operation for bytes that do not count any more is still in the host's hands. */
@@ -50,6 +58,9 @@ export class Image {
   compared: u32 = 0;
   stage: Stage = Stage.Filling;
   failed: bool = false;
+  /** The mark has changed and must be recorded before anything else is written. */
+  markDue: bool = false;
+  mark: Mark = changetype<Mark>(0);
 }
 
 /** Begin with the first byte of an image of `size` bytes; the slot holds it. */
@@ -64,7 +75,36 @@ export function imageInit(i: Image, slot: u32, size: u32, method: Digest): void 
   i.compared = 0;
   i.stage = Stage.Draining;
   i.failed = false;
+  // no byte of the slot is as the mark says, once its first sector is erased
+  i.markDue = i.mark.offset != 0;
   digestInit(method, i.digest);
+}
+
+/** Right after imageInit, where the mark holds for the image: go on there instead. */
+export function imageResume(i: Image): void {
+  const at = i.mark.offset;
+  i.markDue = false;
+  i.placed = at;
+  i.hashed = at;
+  i.done = at;
+  i.erased = at;
+  if (at == 0) return;
+  copy(changetype<usize>(i.digest) + STATE_AT, markState(i.mark), DIGEST_MAX);
+  i.digest.length = at;
+}
+
+/** Whether the mark is to be recorded now; once. */
+export function imageMarked(i: Image): bool {
+  if (!i.markDue || i.stage == Stage.Draining || !flashIdle(i.flash)) return false;
+  // taken back: nothing of it is there any more
+  if (i.done == 0) i.mark.offset = 0;
+  i.markDue = false;
+  return true;
+}
+
+/** Whether a mark is due at `at`, the end of a block. */
+function marks(i: Image, at: u32): bool {
+  return at - i.mark.offset >= MARK_INTERVAL && at < i.size && at % i.flash.sector == 0 && !i.markDue;
 }
 
 /** Where the next bytes go. */
@@ -104,17 +144,22 @@ export function imageDrained(i: Image): bool {
   return flashIdle(i.flash) || flashResult(i.flash) != FLASH_PENDING;
 }
 
-/** Do a bounded piece of work. -> whether there is more to do now. */
+/** Do a bounded piece of work, while nobody else has the flash. -> whether there is more to do now. */
 export function imageStep(i: Image): bool {
   if (i.failed || imageComplete(i)) return false;
   const hashing = hash(i);
   if (i.stage == Stage.Draining && imageDrained(i)) i.stage = Stage.Filling;
   if (i.stage == Stage.Filling && i.placed - i.done >= blockLength(i)) i.stage = Stage.Erase;
-  if (i.stage >= Stage.Erase && i.stage != Stage.Written) program(i);
+  if (i.stage >= Stage.Erase && i.stage != Stage.Written && !i.markDue) program(i);
   const length = blockLength(i);
   if (i.stage == Stage.Written && i.hashed - i.done >= length) {
     i.done += length;
     i.stage = Stage.Filling;
+    if (marks(i, i.done)) {
+      i.mark.offset = i.done;
+      i.markDue = true;
+      copy(markState(i.mark), changetype<usize>(i.digest) + STATE_AT, DIGEST_MAX);
+    }
     return true;
   }
   return hashing;
@@ -124,6 +169,7 @@ function hash(i: Image): bool {
   let n = i.placed - i.hashed;
   // one contiguous run inside one half
   const toEdge = BLOCK - (i.hashed & (BLOCK - 1));
+  if (toEdge == BLOCK && i.hashed != i.done && marks(i, i.hashed)) return false;
   if (n > toEdge) n = toEdge;
   if (n > HASH_SLICE) n = HASH_SLICE;
   if (n == 0) return false;

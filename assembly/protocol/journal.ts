@@ -13,17 +13,20 @@ import { Done, FlashOp } from "../abi";
 import { copy, fill } from "../bytes/text";
 import { crc32 } from "../crypto/crc";
 import { Flash, FLASH_PENDING, flashIdle, flashResult, flashStart, padded } from "./flash";
+import { Mark, markHolds, UpdateState } from "./update_state";
 
 /** Bytes of the page through which records pass. */
 export const JOURNAL_PAGE: u32 = 256;
 /** Kinds of record, 1 … KINDS. */
-export const KINDS: u32 = 2;
+export const KINDS: u32 = 3;
 
 export const enum Kind {
   /** The image that was confirmed last: see update_state.ts. */
   Installed = 1,
   /** The update in hand. */
   Update = 2,
+  /** How far the verified bytes of the update's package reach. */
+  Mark = 3,
 }
 
 const MAGIC: u32 = 0x314a4c41;
@@ -73,14 +76,17 @@ export class Journal {
   want: u32 = JOURNAL_PAGE;
   /** Kind waiting to be written; 0 = none. */
   dirty: u32 = 0;
-  /** Live states: where they are, and their lengths (0 = there is none). */
+  // of each kind in its order: where its live state is, the bytes of it (0 = there is none), and the length of its
+  // payload in this format; a record of another length is none of ours
   state1: usize = 0;
   length1: u32 = 0;
+  size1: u32 = 0;
   state2: usize = 0;
   length2: u32 = 0;
-  /** Payload of each kind in this format; a record of another length is none of ours. */
-  size1: u32 = 0;
   size2: u32 = 0;
+  state3: usize = 0;
+  length3: u32 = 0;
+  size3: u32 = 0;
 }
 
 function sectors(j: Journal): u32 {
@@ -91,12 +97,22 @@ function sectorOffset(j: Journal, sector: u32): u32 {
   return j.flash.stateOffset + sector * j.flash.sector;
 }
 
-function stateOf(j: Journal, kind: u32): usize {
-  return kind == Kind.Installed ? j.state1 : j.state2;
+/** The three members of a kind. */
+function entry(j: Journal, kind: u32): usize {
+  return changetype<usize>(j) + offsetof<Journal>("state1") + (kind - 1) * 12;
 }
 
 function lengthOf(j: Journal, kind: u32): u32 {
-  return kind == Kind.Installed ? j.length1 : j.length2;
+  return load<u32>(entry(j, kind), 4);
+}
+
+/** A state has changed. The record of another package, or of one whose bytes were wrong, takes the mark along. */
+function setLength(j: Journal, kind: u32, length: u32): void {
+  store<u32>(entry(j, kind), length, 4);
+  const m = changetype<Mark>(j.state3);
+  if (kind != Kind.Update || markHolds(m, changetype<UpdateState>(j.state2))) return;
+  m.offset = 0;
+  j.length3 = 0;
 }
 
 /** Bytes that a record with this payload takes. */
@@ -108,8 +124,7 @@ function recordSize(j: Journal, length: u32): u32 {
 export function journalLoad(j: Journal): void {
   j.active = -1;
   j.sequence = 0;
-  j.length1 = 0;
-  j.length2 = 0;
+  for (let kind: u32 = 1; kind <= KINDS; kind++) store<u32>(entry(j, kind), 0, 4);
   j.dirty = 0;
   j.sector = 0;
   j.step = Step.Headers;
@@ -126,9 +141,8 @@ export function journalFailed(j: Journal): bool {
 }
 
 /** The state of `kind` has changed: write it. The journal must be idle. */
-export function journalPut(j: Journal, kind: u32, length: u32): void {
-  if (kind == Kind.Installed) j.length1 = length;
-  else j.length2 = length;
+export function journalPut(j: Journal, kind: u32): void {
+  setLength(j, kind, load<u32>(entry(j, kind), 8));
   j.dirty = kind;
 }
 
@@ -297,10 +311,9 @@ function takeRecord(j: Journal, ok: bool): void {
   )
     return;
   const kind: u32 = load<u8>(p, 1);
-  if (kind >= 1 && kind <= KINDS && length == (kind == Kind.Installed ? j.size1 : j.size2)) {
-    copy(stateOf(j, kind), p + HEAD, length);
-    if (kind == Kind.Installed) j.length1 = length;
-    else j.length2 = length;
+  if (kind >= 1 && kind <= KINDS && length == load<u32>(entry(j, kind), 8)) {
+    copy(load<u32>(entry(j, kind)), p + HEAD, length);
+    setLength(j, kind, length);
   }
   j.at += size;
   j.end = j.at;
@@ -316,7 +329,7 @@ function putRecord(j: Journal, kind: u32): u32 {
   store<u8>(p, MARK);
   store<u8>(p, kind, 1);
   store<u16>(p, length, 2);
-  copy(p + HEAD, stateOf(j, kind), length);
+  copy(p + HEAD, load<u32>(entry(j, kind)), length);
   store<u32>(p + HEAD + length, crc32(p, HEAD + length));
   return size;
 }

@@ -13,6 +13,8 @@ export const VERSION_MAX: u32 = 64;
 /** Longest URL, bytes; presigned ones with a token reach about 825. */
 export const URL_MAX: u32 = 1024;
 const SIGN_MAX: u32 = 64;
+/** Base64 of 256 bytes. */
+const SIGNATURE_MAX: u32 = 344;
 const SHORT_MAX: u32 = 16;
 export const DIGEST_MAX: u32 = 32;
 
@@ -29,6 +31,7 @@ const enum Field {
   /** Members whose presence alone matters. */
   Files = 9,
   Protocol = 10,
+  Signature = 11,
 }
 
 @unmanaged
@@ -55,6 +58,11 @@ export class Offer {
   field: Field = Field.None;
   signLength: u32 = 0;
   md5Seen: bool = false;
+  /** Only what tells packages apart is read: the rest has no room now. */
+  brief: bool = false;
+  /** SIGNATURE_MAX bytes; 0 = signatures are of no use. */
+  signature: usize = 0;
+  signatureLength: u32 = 0;
 }
 
 export const OFFER_SCRATCH: u32 = SIGN_MAX + SHORT_MAX;
@@ -71,6 +79,7 @@ export function offerInit(o: Offer): void {
   o.otherModule = false;
   o.refusal = 0;
   o.signLength = 0;
+  o.signatureLength = 0;
   o.field = Field.None;
 }
 
@@ -80,13 +89,19 @@ function refuse(o: Offer, code: i32): void {
 
 /** Names in the order of Field. */
 function fieldOf(ptr: usize, len: u32): Field {
-  return wordIndex(ptr, len, L("version url size sign signMethod md5 module isDiff files dProtocol"), false);
+  const names = L("version url size sign signMethod md5 module isDiff files dProtocol digestsign");
+  return wordIndex(ptr, len, names, false);
 }
 
 /** A key of `data`: choose where its value goes. */
 export function offerKey(o: Offer, r: JsonReader): void {
   o.any = true;
   o.field = fieldOf(jsonKeyPtr(r), r.keyLen);
+  if (o.field == Field.Signature && o.signature == 0) o.field = Field.None;
+  if (o.brief && (o.field == Field.Url || o.field == Field.Signature)) {
+    o.urlLength = 1;
+    o.field = Field.None;
+  }
   r.out = o.scratch + SIGN_MAX;
   r.cap = SHORT_MAX;
   if (o.field == Field.Version) {
@@ -98,6 +113,9 @@ export function offerKey(o: Offer, r: JsonReader): void {
   } else if (o.field == Field.Sign) {
     r.out = o.scratch;
     r.cap = SIGN_MAX;
+  } else if (o.field == Field.Signature) {
+    r.out = o.signature;
+    r.cap = SIGNATURE_MAX;
   } else if (o.field == Field.None) r.cap = 0;
 }
 
@@ -126,6 +144,9 @@ export function offerValue(o: Offer, r: JsonReader, token: JsonToken): void {
     }
     case Field.Sign:
       o.signLength = r.len;
+      break;
+    case Field.Signature:
+      o.signatureLength = r.len;
       break;
     case Field.Md5:
       // the same digest once more, for packages that are signed with MD5

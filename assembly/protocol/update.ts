@@ -10,25 +10,30 @@
 import { Boot, BootOp, Code, Done, Want } from "../abi";
 import { constantTimeEqual, S } from "../bytes/text";
 import { Digest, digestLength } from "../crypto/hmac";
+import { HTTP_BLOCK } from "../profile";
 import { Alink } from "./alink";
-import { Fetch, FetchPhase, fetchStart } from "./fetch";
+import { backoffNext } from "./backoff";
+import { fetchStart } from "./fetch";
+import { FetchPhase } from "./fetch_task";
 import { Flash, slotLength } from "./flash";
-import { imageComplete, imageDigest, imageDrained, imageInit, imageStep } from "./image";
+import { imageComplete, imageDigest, imageDrained, imageInit, imageMarked, imageResume, imageStep } from "./image";
 import { journalBusy, journalFailed, journalPut, Kind } from "./journal";
 import { Phase, reached, sessionStart, sessionStop } from "./mqtt_session";
 import { emitConfirmed, emitFault, emitRestart, emitVerified } from "./update_events";
 import {
+  Failure,
   install,
-  Installed,
-  INSTALLED_SIZE,
   installedSound,
+  markIdentity,
   runningVersion,
   updateDigest,
   UpdatePhase,
   updateSound,
 } from "./update_state";
-import { Task, BOOT_PENDING, Failure, Update, record, ask, fail, finish } from "./update_task";
-import { report, progress, inform, askForFirmware } from "./update_report";
+import { Task, askSoon, BOOT_PENDING, Decision, Update, record, ask, fail, finish } from "./update_task";
+import { updateCheck, updateDecided } from "./update_offer";
+import { quietLeft } from "./update_policy";
+import { report, progress, inform, askForFirmware, started } from "./update_report";
 
 /** The last report and the DISCONNECT have this long, ms. */
 const LEAVE_TIMEOUT: u32 = 10000;
@@ -37,6 +42,9 @@ const TRIAL_TIMEOUT: u32 = 600000;
 /** firmware/get is asked at most so often on a session, the second time after twice this wait, ms. */
 const ASKS: u32 = 4;
 const ASK_AGAIN: u32 = 15000;
+/** After a failure a package that waits is asked for within this time, ever longer up to an hour, ms. */
+const FAILED_BASE: u32 = 1000;
+const FAILED_LONGEST: u32 = 3600000;
 /** A new URL has this long, ms. */
 const RENEW_TIMEOUT: u32 = 15000;
 
@@ -44,6 +52,8 @@ const RENEW_TIMEOUT: u32 = 15000;
 export function updateResume(u: Update): void {
   const s = u.state;
   if (u.journal.length1 != 0 && !installedSound(u.installed)) u.journal.length1 = 0;
+  if (u.mark.offset % HTTP_BLOCK != 0 || (u.flash.sector != 0 && u.mark.offset % u.flash.sector != 0))
+    u.mark.offset = 0;
   if (u.journal.length2 == 0 || !updateSound(s, slotLength(u.flash, s.slot))) s.phase = <u8>UpdatePhase.None;
   runningVersion(u.running, u.installed, u.journal.length1, s, u.configured);
   const started = s.phase == UpdatePhase.Verified || s.phase == UpdatePhase.Activated;
@@ -60,7 +70,7 @@ export function updateResume(u: Update): void {
 export function updateConnected(u: Update): void {
   u.informDue = true;
   u.informId = 0;
-  u.askDue = false;
+  if (u.decision != Decision.Later) u.askDue = false;
   u.asked = 0;
 }
 
@@ -102,7 +112,7 @@ function confirmed(u: Update): void {
   install(u.installed, u.state, digestLength(<Digest>u.state.method));
   emitConfirmed(u.events, u.state);
   u.task = Task.Install;
-  if (u.flash.sector != 0) journalPut(u.journal, Kind.Installed, INSTALLED_SIZE);
+  if (u.flash.sector != 0) journalPut(u.journal, Kind.Installed);
 }
 
 /** The running image cannot be confirmed: restart, until the boot loader has used up its starts and falls back. */
@@ -111,12 +121,6 @@ function giveBack(u: Update, why: usize): void {
   u.reported = 100;
   u.due = u.now + LEAVE_TIMEOUT;
   u.task = Task.Leave;
-}
-
-/** Ask for a package that waits, after `ms`. */
-function askSoon(u: Update, ms: u32): void {
-  u.askDue = true;
-  u.askAt = u.now + ms;
 }
 
 /** An offer came that could not be read: ask for it, now or when the update in hand is over. */
@@ -140,7 +144,12 @@ export function updateWant(u: Update): i32 {
 /** Go on by one bounded step. -> whether there is more to do now. */
 export function updateStep(u: Update, now: u32): bool {
   u.now = now;
+  u.fetch.held = quietLeft(u.policy, now) != 0;
   if (u.informDue) inform(u);
+  if (u.task == Task.Check) return updateCheck(u);
+  if (u.task == Task.Ask && u.decision != Decision.None) updateDecided(u);
+  const pause = u.policy.pause && u.task == Task.Fetch && !u.fetch.held;
+  if (pause != u.paused) pauseLink(u);
   if (u.askDue && reached(now, u.askAt) && (u.task == Task.Idle || u.task == Task.Renew)) askForFirmware(u);
   if (u.trial && u.task == Task.Idle && u.running.how == Boot.Trial && reached(now, u.trialDue)) {
     giveBack(u, S("the image on trial did not connect in time"));
@@ -153,7 +162,7 @@ export function updateStep(u: Update, now: u32): bool {
   }
   if (u.task == Task.Fetch) return fetching(u);
   if (u.task == Task.Drain) drain(u);
-  if (u.task == Task.Renew && reached(now, u.due)) fail(u, Failure.Download, Code.Refused, u.fetch.detail);
+  if (u.task == Task.Renew) renew(u);
   if (u.task == Task.Leave) leave(u);
   if (u.task == Task.Report && u.reportId == 0) u.reportId = progress(u, u.state.step);
   if (journalBusy(u.journal)) return false;
@@ -166,11 +175,14 @@ function recorded(u: Update): void {
   switch (u.task) {
     case Task.Accept:
       imageInit(u.image, u.state.slot, u.state.size, <Digest>u.state.method);
-      fetchStart(u.fetch, u.offer.urlLength);
+      imageResume(u.image);
+      fetchStart(u.fetch, u.fetch.urlLength);
       u.task = Task.Fetch;
       return;
     case Task.Verified:
-      return ask(u, Task.Activate, BootOp.Activate, u.state.slot);
+      // nobody wants a restart in the quiet hours
+      if (!u.fetch.held) ask(u, Task.Activate, BootOp.Activate, u.state.slot);
+      return;
     case Task.Activated:
       u.due = u.now + LEAVE_TIMEOUT;
       u.task = Task.Leave;
@@ -185,7 +197,7 @@ function recorded(u: Update): void {
       u.task = Task.Idle;
       u.fetch.phase = FetchPhase.Idle;
       // an offer that came meanwhile was not read: ask for it
-      if (u.missed) askSoon(u, 0);
+      if (u.missed) askSoon(u, u.state.step == 0 ? 0 : failureWait(u));
       u.missed = false;
       return;
     case Task.Failed:
@@ -193,8 +205,12 @@ function recorded(u: Update): void {
   }
 }
 
+/** A platform that offers again and again what fails is asked ever less often. */
+function failureWait(u: Update): u32 {
+  return backoffNext(u.backoff, u.fetch.random, FAILED_BASE, FAILED_LONGEST);
+}
+
 function fetching(u: Update): bool {
-  const more = imageStep(u.image);
   const f = u.fetch;
   if (u.image.failed) {
     fail(u, Failure.Flash, Code.FlashFailed, 0);
@@ -205,16 +221,45 @@ function fetching(u: Update): bool {
     return false;
   }
   report(u);
-  if (f.phase == FetchPhase.Done && imageComplete(u.image)) verify(u);
-  return more;
+  // one at a time at the flash: a mark is written before anything behind it, and taken back before anything below it
+  if (journalBusy(u.journal)) return false;
+  if (imageMarked(u.image)) {
+    u.mark.identity = markIdentity(u.state);
+    journalPut(u.journal, Kind.Mark);
+    return false;
+  }
+  if (f.phase == FetchPhase.Done && imageComplete(u.image)) {
+    verify(u);
+    return false;
+  }
+  // what comes of it is for the next step: hashing is work enough
+  return imageStep(u.image) || u.image.failed || (f.phase == FetchPhase.Done && imageComplete(u.image));
+}
+
+/** "updateLink": "pause": one TLS session at a time. */
+function pauseLink(u: Update): void {
+  const s = u.alink.session;
+  if (!u.paused) {
+    if (s.phase != Phase.Ready) return;
+    started(u);
+    sessionStop(s);
+  } else sessionStart(s);
+  u.paused = !u.paused;
+}
+
+/** Without a session nobody can be asked for a new URL: the time starts with it. */
+function renew(u: Update): void {
+  if (u.alink.session.phase != Phase.Ready) u.due = u.now + RENEW_TIMEOUT;
+  else if (reached(u.now, u.due)) fail(u, Failure.Download, Code.Refused, u.fetch.detail);
 }
 
 /** 401 and 403 are what a URL gets when its time is over (Alink §7): ask for a new one, once. */
 function fetchFailed(u: Update): void {
   const f = u.fetch;
   const expired = f.fault == Code.Refused && (f.detail == 403 || f.detail == 401);
-  if (!expired || u.renewed) return fail(u, Failure.Download, f.fault, f.detail);
-  u.renewed = true;
+  const again = u.renewed != 0 && u.image.placed < u.renewed + <u32>HTTP_BLOCK;
+  if (!expired || again) return fail(u, Failure.Download, f.fault, f.detail);
+  u.renewed = u.image.placed + 1;
   u.due = u.now + RENEW_TIMEOUT;
   u.task = Task.Renew;
   askSoon(u, 0);
@@ -224,6 +269,7 @@ function verify(u: Update): void {
   imageDigest(u.image, u.scratch);
   const length = digestLength(<Digest>u.state.method);
   if (!constantTimeEqual(u.scratch, updateDigest(u.state), length)) return fail(u, Failure.Verify, Code.BadDigest, 0);
+  u.backoff.attempt = 0;
   emitVerified(u.events, u.state);
   record(u, UpdatePhase.Verified, Task.Verified);
 }
@@ -244,15 +290,17 @@ function leave(u: Update): void {
 /** After a failure: let go of link and flash before anything else is started. */
 function drain(u: Update): void {
   const f = u.fetch;
-  if (f.phase == FetchPhase.Closing) return;
-  if (!imageDrained(u.image)) return;
+  if (f.phase == FetchPhase.Closing || journalBusy(u.journal) || !imageDrained(u.image)) return;
   f.phase = FetchPhase.Idle;
-  record(u, UpdatePhase.Failed, Task.Failed);
+  if (u.abandoned) finish(u);
+  else record(u, UpdatePhase.Failed, Task.Failed);
+  u.abandoned = false;
 }
 
 /** Milliseconds until updateStep has something to do; -1 = nothing that time alone brings. */
 export function updateTimeout(u: Update): i32 {
   if (u.task == Task.Leave || u.task == Task.Renew) return left(u, u.due);
+  if (u.task == Task.Fetch || u.task == Task.Verified) return u.fetch.held ? <i32>quietLeft(u.policy, u.now) : -1;
   if (u.task != Task.Idle) return -1;
   let ms: i32 = u.trial && u.running.how == Boot.Trial ? left(u, u.trialDue) : -1;
   if (u.askDue && u.alink.session.phase == Phase.Ready && (ms < 0 || left(u, u.askAt) < ms)) ms = left(u, u.askAt);

@@ -42,11 +42,13 @@ function putDigest(w: Writer, s: UpdateState): void {
   putByte(w, 34);
 }
 
-export function emitOffered(e: Events, s: UpdateState): void {
+/** `ask`: the application has to decide. */
+export function emitOffered(e: Events, s: UpdateState, ask: bool): void {
   const w = eventBegin(e, S('{"event":"update.offered"'));
   putVersion(w, s);
   putSize(w, s.size);
   putText(w, s.method == Digest.Md5 ? S(',"signMethod":"md5"') : S(',"signMethod":"sha256"'));
+  putText(w, ask ? S(',"confirm":true') : S(',"confirm":false'));
   eventEnd(e, Event.UpdateOffered);
 }
 

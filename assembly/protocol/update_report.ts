@@ -27,6 +27,15 @@ export function report(u: Update): void {
   if (u.alink.session.phase == Phase.Ready) send(u.alink, m, 0);
 }
 
+/** Tell that the download has begun, before the session goes down for it: the platform's time for the task starts. */
+export function started(u: Update): void {
+  if (u.reported != 0) return;
+  u.reported = 1;
+  const m = nextMessage(u.alink, Topic.Progress);
+  m.number = 1;
+  send(u.alink, m, 0);
+}
+
 /** Send a report that must arrive. -> its packet identifier, 0 = not now. */
 export function progress(u: Update, step: i32): u32 {
   if (u.alink.session.phase != Phase.Ready) return 0;

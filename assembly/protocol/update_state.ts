@@ -3,8 +3,17 @@
  * the payload of a journal record as it stands (docs/state-region.md), so its layout is format version 1.
  */
 import { copy, litLen, litPtr } from "../bytes/text";
+import { crc32 } from "../crypto/crc";
 import { Digest } from "../crypto/hmac";
 import { DIGEST_MAX, plainVersion, VERSION_MAX } from "./offer";
+
+/** Steps of a failed update (Alink §7). */
+export const enum Failure {
+  Upgrade = -1,
+  Download = -2,
+  Verify = -3,
+  Flash = -4,
+}
 
 /** How far the update in hand is. */
 export const enum UpdatePhase {
@@ -75,6 +84,37 @@ export function updateVersion(s: UpdateState): usize {
 
 export function updateFrom(s: UpdateState): usize {
   return changetype<usize>(s) + UPDATE_HEAD + DIGEST_MAX + VERSION_MAX;
+}
+
+/**
+ * Payload of Kind.Mark: the bytes of the package below `offset` are in the slot, read back equal and hashed, so a download
+ * goes on there. An offset of 0 is no mark. The state of the digest after those bytes follows, 32 bytes.
+ */
+@unmanaged
+@final
+export class Mark {
+  offset: u32 = 0;
+  /** The package and its slot: see markIdentity. */
+  identity: u32 = 0;
+  // state of the digest: DIGEST_MAX bytes
+}
+
+const MARK_HEAD: u32 = 8;
+export const MARK_SIZE: u32 = MARK_HEAD + DIGEST_MAX;
+
+export function markState(m: Mark): usize {
+  return changetype<usize>(m) + MARK_HEAD;
+}
+
+/** Size and digest, which stand side by side, slot and method: which bytes lie where. */
+export function markIdentity(s: UpdateState): u32 {
+  const at = <u32>offsetof<UpdateState>("size");
+  return crc32(changetype<usize>(s) + at, UPDATE_HEAD - at + DIGEST_MAX) ^ s.slot ^ ((<u32>s.method) << 8);
+}
+
+/** Whether the mark is about this package, and its bytes are not known to be wrong. */
+export function markHolds(m: Mark, s: UpdateState): bool {
+  return m.offset != 0 && m.offset < s.size && m.identity == markIdentity(s) && s.step > Failure.Verify;
 }
 
 /** Whether a record that was read can be used: a checksum does not say that its writer was this agent. */

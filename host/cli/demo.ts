@@ -13,6 +13,8 @@ import { hopeless, printEvent } from "./device_events.js";
 import type { Output } from "./output.js";
 import { publishFirmware, type Released } from "./publish.js";
 
+/** Where an update is interrupted, percent. */
+const HALF = 50;
 /** Without any event for this long the demonstration has failed, ms. */
 const SILENCE_MS = 60_000;
 
@@ -20,6 +22,8 @@ export interface DemoOptions {
   files: DemoFiles;
   firmware: string;
   signMethod: "md5" | "sha256";
+  /** Cut the device's power once, half way through the download. */
+  interrupt: boolean;
   output: Output;
 }
 
@@ -43,6 +47,7 @@ export class Demo {
   #platform: Platform | undefined;
   #device: Device | undefined;
   #silence: NodeJS.Timeout | undefined;
+  #interrupted = false;
   /** The update has succeeded or failed: silence means nothing any more. */
   #over = false;
 
@@ -97,6 +102,7 @@ export class Demo {
     const seconds = Math.round(performance.now() - begun) / 1000;
     checkOutcome(event, released, device.flash!);
     const { slot, digest, version } = event;
+    if (this.#options.interrupt && !this.#interrupted) throw new Error("the update was over before it was interrupted");
     if (version !== to) throw new Error(`${files.deviceName} reports version ${version} instead of ${to}`);
     output.endProgress();
     return { from: event.from, to: version, bytes: released.size, digest, slot, seconds };
@@ -128,6 +134,7 @@ export class Demo {
       printEvent(output, event, device);
       const error = hopeless(event, device, deviceName);
       if (error !== undefined) this.#fail(error);
+      if (event.event === "update.progress" && event.step >= HALF) this.#interrupt(device, event);
       if (event.event === "update.failed")
         this.#fail(
           new Error(
@@ -137,6 +144,16 @@ export class Demo {
     });
     device.on("error", (error) => this.#fail(error));
     return device;
+  }
+
+  /** The power goes, and comes back: the same flash, a fresh module. */
+  #interrupt(device: Device, { bytes, size }: EventMap["update.progress"]): void {
+    const { interrupt, output } = this.#options;
+    if (!interrupt || this.#interrupted) return;
+    this.#interrupted = true;
+    device.cutPower();
+    output.event("device.interrupted", { bytes, size }, `power cut after ${bytes} of ${size} bytes; starting again`);
+    device.start().catch((error: Error) => this.#fail(error));
   }
 
   /** @returns the version of the whole firmware that the device reports first */

@@ -73,7 +73,7 @@ type UpdateEvent = Extract<AgentEvent, { event: `update.${string}` }>;
 function updateInWords(event: UpdateEvent): string {
   switch (event.event) {
     case "update.offered":
-      return `update to ${event.version}: ${formatBytes(event.size)}, ${event.signMethod}`;
+      return `update to ${event.version}: ${formatBytes(event.size)}, ${event.signMethod}${event.confirm ? "; accept, later [SECONDS] or never?" : ""}`;
     case "update.progress":
       return `update: ${event.step} %`;
     case "update.verified":

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import * as bench from "./bench.js";
+import * as flash from "./flash.js";
 import { oneLine, reportFailure } from "./output.js";
 import * as pack from "./pack.js";
 import * as platform from "./platform.js";
@@ -32,7 +33,8 @@ function createProgram(): Command {
       outputError: (text, write) =>
         write(`alink-agent: ${oneLine(text.replace(/^error: /, ""))} (--help shows the usage)\n`),
     });
-  for (const command of [run, start, platform, publish, replay, bench, size, pack]) command.register(program);
+  const commands = [run, start, platform, publish, flash, replay, bench, size, pack];
+  for (const command of commands) command.register(program);
   return program;
 }
 

@@ -2,6 +2,7 @@
 // GenerateOTAUploadURL → PostObject → CreateOTAFirmware → CreateOTAStaticUpgradeJob.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { FAULT_NAMES, setFault } from "../platform/faults.js";
 import { type AccessKey, ActionRefused, type CloudEndpoint, callAction, postObject } from "./cloud_client.js";
 import { readCertificates, readText } from "./device_file.js";
 import { checkFirmware } from "./firmware_file.js";
@@ -19,6 +20,8 @@ export interface Release {
   signMethod?: "md5" | "sha256";
   /** Module, default the whole firmware. */
   module?: string;
+  /** NAME[=VALUE]: what the local platform does wrong with this job; other platforms pass it over. */
+  faults?: string[];
   /** Package name, unique in the account; made from module, version and time when absent. */
   name?: string;
 }
@@ -97,7 +100,7 @@ export async function publishFirmware(
 async function createJob(
   firmwareId: string,
   name: string,
-  { productKey, deviceNames = [] }: Release,
+  { productKey, deviceNames = [], faults = [] }: Release,
   endpoint: CloudEndpoint,
 ): Promise<string> {
   try {
@@ -108,6 +111,7 @@ async function createJob(
       // A device that has not begun an older update gets this one instead.
       OverwriteMode: "2",
       ...Object.fromEntries(deviceNames.map((deviceName, i) => [`TargetDeviceName.${i + 1}`, deviceName])),
+      ...Object.fromEntries(faults.map((fault, i) => [`Fault.${i + 1}`, fault])),
     });
     return dataOf(job).JobId ?? "";
   } catch (error) {
@@ -144,6 +148,7 @@ interface PublishArguments {
   signMethod: "md5" | "sha256";
   module?: string;
   name?: string;
+  fault?: string[];
   accessKeyFile?: string;
   json?: boolean;
 }
@@ -153,6 +158,16 @@ function endpointUrl(text: string): string {
     throw new InvalidArgumentError("an endpoint is a URL, e.g. http://127.0.0.1:8081");
   }
   return text;
+}
+
+/** One more --fault, checked here for a clear message. */
+function fault(text: string, before: string[] = []): string[] {
+  try {
+    setFault({}, text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+  return [...before, text];
 }
 
 /** Add the command. */
@@ -173,6 +188,11 @@ export function register(program: Command): void {
     )
     .option("--module <name>", "OTA module (default: the whole firmware)")
     .option("--name <name>", "package name, unique in the account (default: made from module, version and time)")
+    .option(
+      "--fault <name[=value]>",
+      `the local platform misbehaves with this job: ${FAULT_NAMES.join(", ")} (repeatable)`,
+      fault,
+    )
     .option("--access-key-file <file>", 'JSON {"accessKeyId","accessKeySecret"}')
     .option("--json", "one JSON object a line")
     .addHelpText(
@@ -191,6 +211,7 @@ async function run(file: string, options: PublishArguments): Promise<void> {
   if (deviceNames !== undefined) release.deviceNames = deviceNames;
   if (module !== undefined) release.module = module;
   if (name !== undefined) release.name = name;
+  if (options.fault !== undefined) release.faults = options.fault;
   process.once("SIGINT", () => {
     output.endProgress();
     process.exit(130);

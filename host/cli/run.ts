@@ -1,6 +1,7 @@
 // `alink-agent run`: one device against a platform until a signal ends it.
 
 import { dirname } from "node:path";
+import { createInterface } from "node:readline";
 import { type Command, InvalidArgumentError } from "commander";
 import { Device, type DeviceOptions, flashFile, member } from "../node/device.js";
 import type { RecordOptions } from "../node/recording.js";
@@ -18,6 +19,7 @@ interface RunArguments {
   record?: string;
   capsule?: string;
   keepSecrets?: boolean;
+  confirm?: boolean;
   json?: boolean;
 }
 
@@ -48,6 +50,7 @@ export function register(program: Command): void {
     .option("--record <file>", "record every call into the module, for alink-agent replay")
     .option("--capsule <file>", "keep what a trap of the module leaves here, for alink-agent replay")
     .option("--keep-secrets", "credentials in these files as they are, not replaced by stand-ins")
+    .option("--confirm", "ask before an update is taken: answer with a line on stdin, accept, later [SECONDS] or never")
     .option("--json", "one JSON object a line")
     .addHelpText("after", HELP)
     .action((options: RunArguments) => run(options));
@@ -80,12 +83,15 @@ async function run(options: RunArguments): Promise<void> {
   const settings: DeviceOptions = { configuration, flash: options.flash ?? flashFile(name, dirname(options.device)) };
   if (options.endpoint !== undefined) settings.endpoint = options.endpoint;
   if (options.allowPlain !== undefined) settings.allowPlain = options.allowPlain;
+  if (options.confirm === true) settings.configuration = { ...configuration, updateConfirm: "ask" };
   if (options.ca !== undefined) settings.ca = readCertificates(options.ca);
   const record = recordOptions(options);
   if (record !== undefined) settings.record = record;
   const device = new Device(settings);
   const ended = ending(device, name, output);
   if (options.properties !== undefined) reportOnce(device, options.properties, output);
+  const answers = options.confirm === true ? createInterface({ input: process.stdin }) : undefined;
+  answers?.on("line", (line) => decide(device, line, output));
   try {
     await device.start();
   } catch (error) {
@@ -95,6 +101,7 @@ async function run(options: RunArguments): Promise<void> {
     throw error;
   }
   const end = await ended;
+  answers?.close();
   await device.stop();
   output.endProgress();
   if ("error" in end) throw end.error;
@@ -125,6 +132,20 @@ function ending(device: Device, name: string, output: Output): Promise<End> {
         process.once(signal, () => process.exit(signal === "SIGINT" ? 130 : 1));
       });
     }
+  });
+}
+
+/** An answer to the question whether an update is to be taken. */
+function decide(device: Device, line: string, output: Output): void {
+  const [word = "", seconds, ...rest] = line.trim().split(/\s+/);
+  const known = word === "accept" || word === "later" || word === "never";
+  if (!known || rest.length > 0 || (seconds !== undefined && word !== "later")) {
+    const text = `${JSON.stringify(line)} is no answer: accept, later [SECONDS] or never`;
+    output.event("fault", hostFault(text), `note: ${text}`);
+    return;
+  }
+  device.decideUpdate(word, seconds === undefined ? undefined : Number(seconds)).catch((error: Error) => {
+    output.event("fault", hostFault(error.message), `note: ${error.message}`);
   });
 }
 

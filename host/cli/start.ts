@@ -11,6 +11,7 @@ import { errorLine, formatBytes, Output } from "./output.js";
 interface StartArguments {
   once?: boolean;
   json?: boolean;
+  interrupt?: boolean;
   firmware?: string;
   signMethod: "md5" | "sha256";
   data?: string;
@@ -18,7 +19,8 @@ interface StartArguments {
 
 const HELP = `
 Starts the local platform with made-up credentials, runs a device against it over TLS, and updates the device's firmware
-through the platform's cloud API. Then the platform stays up until Ctrl-C, for your own devices.
+through the platform's cloud API. Then the platform stays up until Ctrl-C, for your own devices. --interrupt takes the
+device's power away when half of the package is in its flash; started again, it must end the same way.
 
 With --json the last line of the update is {"event":"done","done":true,"from","to","bytes","digest","slot","seconds"}, or
 {"event":"done","done":false,"reason"}; seconds count from the first step of the release to the confirmed restart.`;
@@ -29,6 +31,7 @@ export function register(program: Command): void {
     .command("start")
     .description("show a firmware update end to end: platform and device in one process")
     .option("--once", "end after the update: exit code 0 when the device runs the new version, else 1")
+    .option("--interrupt", "cut the device's power half way through the download, and start it again")
     .option("--firmware <file>", "the package to publish (default: the module agent.wasm itself)")
     .addOption(
       new Option("--sign-method <digest>", "digest of the package").choices(["md5", "sha256"]).default("sha256"),
@@ -56,7 +59,8 @@ async function start(options: StartArguments): Promise<void> {
     // Nothing is started for a package that no slot can take.
     checkFirmware(firmware, flashLayout().slots[1][1], "the device's slot takes");
     files = provideFiles(options.data);
-    demo = new Demo({ files, firmware, signMethod: options.signMethod, output });
+    const { signMethod, interrupt = false } = options;
+    demo = new Demo({ files, firmware, signMethod, interrupt, output });
     const early = signal.then((code) => Promise.reject(new Interrupted(code)));
     const outcome = await Promise.race([demo.update(), early]);
     // The line that says "done" is the last one, so everything has ended before it.

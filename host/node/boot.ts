@@ -169,6 +169,8 @@ export class BootLoader {
     const whole = attempt(() => this.flash.read(start, length));
     const records: BootRecord[] = [];
     for (let at = 0; at < length; at += RECORD_BYTES) {
+      // most places are erased
+      if (whole !== undefined && whole[at] !== (MAGIC & 0xff)) continue;
       const bytes = whole?.subarray(at, at + RECORD_BYTES) ?? attempt(() => this.flash.read(start + at, RECORD_BYTES));
       const record = bytes === undefined ? undefined : decodeRecord(bytes);
       if (record !== undefined) records.push(record);

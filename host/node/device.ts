@@ -33,7 +33,7 @@ export type DeviceEvents = {
 export interface DeviceOptions {
   /**
    * Members of `configure`, in any letter case: productKey, deviceName, deviceSecret, region, instanceId, endpoint, version,
-   * keepAlive, allowPlain, flash, … At most 1024 bytes as JSON.
+   * keepAlive, allowPlain, updateConfirm, flash, … At most 1024 bytes as JSON.
    */
   configuration: Record<string, unknown>;
   /** mqtts://host:port or mqtt://host:port instead of the configuration's. */
@@ -142,6 +142,14 @@ export class Device extends EventEmitter<DeviceEvents> {
   }
 
   /**
+   * End as if the power went: links drop without a word, nothing more is written, posts are rejected. `start` goes on from
+   * what the flash has.
+   */
+  cutPower(): void {
+    if (this.#state === "running") this.#end("the power was cut");
+  }
+
+  /**
    * Report properties.
    * @param properties identifier → value
    * @returns the message's id and the platform's code (200 = done). While the link is down the post waits for it.
@@ -182,6 +190,25 @@ export class Device extends EventEmitter<DeviceEvents> {
     const refused = this.#refusal("the end of the subscription");
     if (refused !== undefined) throw refused;
     await this.#subscriptions.unsubscribe(topic);
+  }
+
+  /**
+   * Decide on the package of the last "update.offered" with `confirm` (`updateConfirm: "ask"`): take it, have the platform
+   * asked for it again after `seconds` (1–604800, an hour by default), or refuse it, which fails the platform's task.
+   * @returns resolves when the module took the decision
+   * @throws PostError: no decision is awaited, or the number of seconds is out of range
+   */
+  async decideUpdate(decision: "accept" | "later" | "never", seconds?: number): Promise<void> {
+    const kind = { accept: Post.UpdateAccept, later: Post.UpdateLater, never: Post.UpdateNever }[decision];
+    const payload = decision === "later" && seconds !== undefined ? String(seconds) : "";
+    const refused = this.#state === "running" ? undefined : new PostError(0, "the decision: the device does not run");
+    if (refused !== undefined) throw refused;
+    const what = "the decision on the update";
+    await this.#posts.post(what, kind, this.#encoder.encode(payload)).catch((error: PostError) => {
+      if (error.code === Code.BadState) throw new PostError(error.code, `${what}: none is awaited`);
+      if (error.code === Code.BadArgument) throw new PostError(error.code, `${what}: later takes 1 to 604800 seconds`);
+      throw error;
+    });
   }
 
   /** The last error of a channel's link in Node's words ("" = none); for people. */

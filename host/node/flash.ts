@@ -42,6 +42,8 @@ export class FlashImage implements Flash {
   /** One bit a write unit: programmed since it was erased, as far as this process has seen. Programming the erased
    * value leaves no trace in the file, yet the part's error correction forbids a second time all the same. */
   readonly #programmed: Uint8Array;
+  /** Sectors that this process has erased: what is programmed in them since stands in #programmed. */
+  readonly #known = new Set<number>();
   #open = true;
 
   private constructor(
@@ -89,13 +91,14 @@ export class FlashImage implements Flash {
   write(offset: number, bytes: Uint8Array): void {
     const unit = this.layout.write;
     this.#check("write", offset, bytes.length, unit);
-    const before = new Uint8Array(bytes.length);
-    this.#readFile(offset, before);
-    for (let at = 0; at < before.length; at++)
-      if (before[at] !== this.layout.erased || this.#isProgrammed((offset + at) / unit))
-        throw new FlashError(
-          `flash image ${this.path}: write of ${bytes.length} bytes at ${offset}: the unit at ${offset + at - (at % unit)} was programmed before: erase its sector first`,
-        );
+    for (let at = 0; at < bytes.length; at += unit)
+      if (this.#isProgrammed((offset + at) / unit)) throw this.#twice(offset, bytes, offset + at);
+    if (!this.#isKnown(offset, bytes.length)) {
+      const before = new Uint8Array(bytes.length);
+      this.#readFile(offset, before);
+      const at = before.findIndex((byte) => byte !== this.layout.erased);
+      if (at >= 0) throw this.#twice(offset, bytes, offset + at - (at % unit));
+    }
     this.operations.write++;
     for (let at = 0; at < bytes.length; at += unit) this.#mark((offset + at) / unit);
     this.#attempt("write", () => writeAll(this.fd, bytes, offset));
@@ -105,8 +108,10 @@ export class FlashImage implements Flash {
     this.#check("erase", offset, length, this.layout.sector);
     this.operations.erase++;
     const sector = new Uint8Array(this.layout.sector).fill(this.layout.erased);
-    for (let at = offset; at < offset + length; at += sector.length)
+    for (let at = offset; at < offset + length; at += sector.length) {
       this.#attempt("erase", () => writeAll(this.fd, sector, at));
+      this.#known.add(at / sector.length);
+    }
     const unit = this.layout.write;
     for (let at = offset; at < offset + length; at += unit) this.#clear(at / unit);
   }
@@ -127,9 +132,22 @@ export class FlashImage implements Flash {
     }
   }
 
+  /** Whether this process has erased every sector of the range. */
+  #isKnown(offset: number, length: number): boolean {
+    const { sector } = this.layout;
+    for (let at = Math.floor(offset / sector); at * sector < offset + length; at++)
+      if (!this.#known.has(at)) return false;
+    return true;
+  }
+
+  #twice(offset: number, bytes: Uint8Array, unit: number): FlashError {
+    return new FlashError(
+      `flash image ${this.path}: write of ${bytes.length} bytes at ${offset}: the unit at ${unit} was programmed before: erase its sector first`,
+    );
+  }
+
   #isProgrammed(unit: number): boolean {
-    const index = Math.floor(unit);
-    return ((this.#programmed[index >>> 3]! >>> (index & 7)) & 1) !== 0;
+    return ((this.#programmed[unit >>> 3]! >>> (unit & 7)) & 1) !== 0;
   }
 
   #mark(unit: number): void {

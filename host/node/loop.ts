@@ -12,6 +12,8 @@ import { Channels } from "./channels.js";
 const SLICE_MS = 20;
 /** An instance that ran this long was good: a trap after it is the first of a row again, ms. */
 const GOOD_MS = 600_000;
+/** The module is told the time so often, ms: the host's clock may have been set. */
+const CLOCK_MS = 3_600_000;
 /** Traps in a row after which the device stops. */
 export const TRAPS = 3;
 
@@ -56,6 +58,8 @@ export class Loop {
   #immediate: NodeJS.Immediate | undefined;
   #traps = 0;
   #since = 0;
+  /** When the module was told the time. */
+  #clockAt = Number.NEGATIVE_INFINITY;
 
   constructor(readonly options: LoopOptions) {
     this.channels = new Channels(options.ca, this.wake);
@@ -90,6 +94,7 @@ export class Loop {
   }
 
   async #fresh(started: Started): Promise<Agent> {
+    this.#clockAt = Number.NEGATIVE_INFINITY;
     const agent = await (this.options.instantiate ?? Agent.create)(this.options.module);
     for (const document of this.options.documents) configure(agent, document);
     const code = agent.exports.booted(started.slot, started.how, started.reason);
@@ -126,6 +131,7 @@ export class Loop {
   #work(agent: Agent): boolean {
     const until = performance.now() + SLICE_MS;
     let busy = true;
+    this.#tellTime(agent);
     while (busy && this.#agent === agent && performance.now() < until) {
       const want = agent.exports.poll(nowMs());
       if (want < 0) throw new AgentError(want, `the module cannot be polled: ${codeName(want)}`);
@@ -133,6 +139,13 @@ export class Loop {
       if (this.#agent === agent) busy = this.options.onTurn(agent) || busy;
     }
     return busy;
+  }
+
+  #tellTime(agent: Agent): void {
+    const now = performance.now();
+    if (now - this.#clockAt < CLOCK_MS) return;
+    this.#clockAt = now;
+    agent.exports.wallClock(Math.trunc(Date.now() / 1000) | 0);
   }
 
   #sleep(agent: Agent): void {

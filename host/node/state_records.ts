@@ -49,7 +49,13 @@ const PHASES = ["none", "accepted", "verified", "activated", "failed"];
 export const RECORD_KINDS: Record<number, RecordKind> = {
   1: { name: "installed", length: 104, describe: installed },
   2: { name: "update", length: 180, describe: update },
+  3: { name: "mark", length: 40, describe: mark },
 };
+
+function mark(payload: Buffer): Record<string, unknown> {
+  const identity = payload.readUInt32LE(4).toString(16).padStart(8, "0");
+  return { bytes: payload.readUInt32LE(0), identity, digestState: payload.subarray(8).toString("hex") };
+}
 
 function installed(payload: Buffer): Record<string, unknown> {
   const [slot, versionLength, digestLength] = payload;

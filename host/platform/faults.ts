@@ -14,6 +14,8 @@ export interface Faults {
   wrongDigest?: boolean;
   /** Hand out download URLs whose Expires has passed. */
   expiredUrl?: boolean;
+  /** Send the body of every download at this many bytes a second (default 16384). */
+  slow?: number;
   /** Serve this many bytes more than the object has (default 1024), announced in Content-Length. */
   longBody?: number;
   /** Announce a size in the push that is this many bytes off (default 1). */
@@ -33,6 +35,7 @@ const FAULTS: Record<string, FaultSpec> = {
   "cut-body": { member: "cutBody", fallback: undefined },
   "wrong-digest": { member: "wrongDigest", fallback: true },
   "expired-url": { member: "expiredUrl", fallback: true },
+  slow: { member: "slow", fallback: 16_384 },
   "long-body": { member: "longBody", fallback: 1024 },
   "wrong-size": { member: "wrongSize", fallback: 1 },
 };

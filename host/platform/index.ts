@@ -27,7 +27,7 @@ import { OBJECT_WAITS, packageActions } from "./package_actions.js";
 import { offerData, type Package } from "./packages.js";
 import { type Device, deviceKey, Registry } from "./registry.js";
 import { StateFile } from "./state_file.js";
-import { registerStorage, type StorageContext, storageServer } from "./storage_http.js";
+import { FAULTS_OF_JOB, registerStorage, type StorageContext, storageServer } from "./storage_http.js";
 
 export type { DeviceReply } from "./alink.js";
 export type { DeviceId, PlatformEvents, TaskEvent, TaskStatus } from "./events.js";
@@ -126,16 +126,19 @@ export class Platform extends EventEmitter<PlatformEvents> {
 
   #offer(pkg: Package, job: Job): Record<string, unknown> {
     const now = Math.floor(this.#clock() / 1000);
-    const expires = this.faults.expiredUrl ? now - 60 : now + (this.#options.urlSeconds ?? DAY_SECONDS);
-    const download = (key: string) => presign(this.#storageBase(true), key, expires, this.#storageKey);
-    return offerData(pkg, job.tags, download, this.faults);
+    const faults = { ...this.faults, ...job.faults };
+    const expires = faults.expiredUrl ? now - 60 : now + (this.#options.urlSeconds ?? DAY_SECONDS);
+    // The storage sees from the URL which job's faults to have.
+    const mark = job.faults === undefined ? "" : `&${FAULTS_OF_JOB}=${job.id}`;
+    const download = (key: string) => presign(this.#storageBase(true), key, expires, this.#storageKey) + mark;
+    return offerData(pkg, job.tags, download, faults);
   }
 
   /** The shape of a push as captured from the deployed platform: code a string, id a number. */
   #push(device: Device, pkg: Package, job: Job): void {
     const topic = `/ota/device/upgrade/${deviceKey(device)}`;
     const text = JSON.stringify({ code: "1000", data: this.#offer(pkg, job), id: this.#clock(), message: "success" });
-    const times = this.faults.pushTwice ? 2 : 1;
+    const times = (job.faults?.pushTwice ?? this.faults.pushTwice) ? 2 : 1;
     for (let i = 0; i < times; i++) {
       this.#broker?.deliver(device, topic, text).catch((error: Error) => this.#log(`${topic}: ${error.message}`));
     }
@@ -221,7 +224,7 @@ export class Platform extends EventEmitter<PlatformEvents> {
     const storage = {
       objects: this.#objects,
       storageKey: this.#storageKey,
-      faults: this.faults,
+      faultsOf: (jobId: string) => ({ ...this.faults, ...this.#jobs.jobs.get(jobId)?.faults }),
       clock: this.#clock,
       log: this.#log,
     };

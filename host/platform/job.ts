@@ -1,6 +1,7 @@
 // Upgrade jobs and tasks as records: what is kept of them on disk.
 
 import type { TaskStatus } from "./events.js";
+import type { Faults } from "./faults.js";
 
 /** PLANNED waits for its schedule. */
 export type JobStatus = "PLANNED" | "IN_PROGRESS" | "COMPLETED" | "CANCELED";
@@ -26,6 +27,8 @@ export interface Job {
   scheduleTime: number | undefined;
   scheduleFinishTime: number | undefined;
   tags: { key: string; value: string }[];
+  /** What goes wrong with this job only, beside the platform's own faults. */
+  faults?: Faults;
   created: number;
   modified: number;
   started: number | undefined;
@@ -49,6 +52,10 @@ export interface Task {
   modified: number;
   /** First progress report. */
   started: number | undefined;
+  /** Further attempts that were made or are planned; absent = none. */
+  retries?: number;
+  /** When the next attempt begins; absent or undefined = none is planned. */
+  retryAt?: number | undefined;
 }
 
 /** States a task does not leave. */

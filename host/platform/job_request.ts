@@ -2,6 +2,7 @@
 
 import { type Parameter, utc, type Values } from "./cloud_action.js";
 import { CloudError } from "./cloud_error.js";
+import { type Faults, setFault } from "./faults.js";
 import type { Job } from "./job.js";
 import type { Jobs } from "./jobs.js";
 import { packageOf } from "./package_actions.js";
@@ -33,6 +34,8 @@ export const VERIFY_PARAMETERS: Record<string, Parameter> = {
   DownloadProtocol: { type: "text", values: ["HTTPS", "MQTT"] },
   TargetDeviceName: { type: "texts", max: 10, code: fault("ParameterSizeExceedMax") },
   Tag: { type: "structs", max: 10, code: fault("ParameterSizeExceedMax") },
+  // Fault.N=NAME[=VALUE] is this platform's own; the cloud passes it over like everything it does not know.
+  Fault: { type: "texts", max: 16, code: fault("ParameterSizeExceedMax") },
 };
 
 export const UPGRADE_PARAMETERS: Record<string, Parameter> = {
@@ -149,6 +152,18 @@ function readTags(values: Values): Job["tags"] {
   return tags;
 }
 
+function readFaults(values: Values): Pick<Job, "faults"> {
+  const texts = values.texts("Fault");
+  if (texts.length === 0) return {};
+  const faults: Faults = {};
+  try {
+    for (const text of texts) setFault(faults, text);
+  } catch (error) {
+    throw new CloudError("alink-agent.InvalidFault", (error as Error).message);
+  }
+  return { faults };
+}
+
 function buildJob(values: Values, type: Job["type"], pkg: Package, { registry, clock }: JobActionContext): Job {
   const selection =
     type === "VERIFY_FIRMWARE" ? "SPECIFIC" : (values.text("TargetSelection") as Job["targetSelection"]);
@@ -173,6 +188,7 @@ function buildJob(values: Values, type: Job["type"], pkg: Package, { registry, c
     scheduleTime: start,
     scheduleFinishTime: values.integer("ScheduleFinishTime"),
     tags: readTags(values),
+    ...readFaults(values),
     created: clock(),
     modified: clock(),
     started: undefined,

@@ -9,6 +9,7 @@ import type { Emit, Log, TaskStatus } from "./events.js";
 import { FINISHED, type Job, type JobStatus, slot, type Task } from "./job.js";
 import { newId, type Package } from "./packages.js";
 import { type Device, deviceKey, MAX_MODULES, type Registry } from "./registry.js";
+import { beginRetry, planRetry, waitsForRetry } from "./retries.js";
 
 /** What a task needs of the rest of the platform. */
 export interface JobContext {
@@ -125,7 +126,8 @@ export class Jobs {
 
   online(device: Device, pushAtOnce: boolean): void {
     this.#endSession(device);
-    if (pushAtOnce) for (const task of this.#activeOf(device)) this.#dispatch(task, device, true);
+    for (const task of this.#activeOf(device))
+      if (pushAtOnce || this.jobs.get(task.jobId)?.faults?.pushBeforeSuback) this.#dispatch(task, device, true);
   }
 
   offline(device: Device): void {
@@ -163,7 +165,7 @@ export class Jobs {
     }
     if (task.srcVersion === "") task.srcVersion = version;
     if (task.status === "IN_PROGRESS" && version !== task.srcVersion) {
-      this.#finish(task, "FAILED", `the device reports version ${version}, which is neither source nor target`);
+      this.#failed(task, `the device reports version ${version}, which is neither source nor target`);
       return;
     }
     this.#dispatch(task, device);
@@ -174,10 +176,10 @@ export class Jobs {
     const { productKey, deviceName } = device;
     this.context.emit("progress", { productKey, deviceName, module, step, desc });
     const task = this.#active.get(slot({ ...device, module }));
-    if (task === undefined || task.status === "CONFIRM" || task.status === "QUEUED") return;
+    if (task === undefined || task.status === "CONFIRM" || task.status === "QUEUED" || waitsForRetry(task)) return;
     if (step < 0) {
       const kind = ["upgrade", "download", "verification", "flash"][-step - 1];
-      this.#finish(task, "FAILED", desc === "" ? `${kind} failed (${step})` : desc);
+      this.#failed(task, desc === "" ? `${kind} failed (${step})` : desc);
       return;
     }
     task.progress = step;
@@ -189,7 +191,7 @@ export class Jobs {
   /** What waits for this device and module; a task handed out this way counts as notified. */
   pendingOffer(device: Device, module: string): Record<string, unknown> | undefined {
     const task = this.#active.get(slot({ ...device, module }));
-    if (task === undefined || task.status === "CONFIRM") return undefined;
+    if (task === undefined || task.status === "CONFIRM" || waitsForRetry(task)) return undefined;
     const [job, pkg] = [this.jobs.get(task.jobId), this.context.packages.get(task.firmwareId)];
     if (job === undefined || pkg === undefined) return undefined;
     if (task.status === "QUEUED") this.#setTask(task, "NOTIFIED");
@@ -201,7 +203,7 @@ export class Jobs {
     const { context } = this;
     const [job, pkg] = [this.jobs.get(task.jobId), context.packages.get(task.firmwareId)];
     if (job === undefined || pkg === undefined || !job.needPush || task.status === "CONFIRM") return;
-    if (!context.isOnline(device) || this.#pushed.has(task.id)) return;
+    if (!context.isOnline(device) || this.#pushed.has(task.id) || waitsForRetry(task)) return;
     if (!atOnce && !this.#informed.has(deviceKey(device))) return;
     if (!this.#withinRate(job, task)) return;
     this.#pushed.add(task.id);
@@ -249,6 +251,8 @@ export class Jobs {
       const minutes = this.jobs.get(task.jobId)?.timeoutMinutes;
       if (task.started !== undefined && minutes !== undefined && now >= task.started + minutes * MINUTE) {
         this.#finish(task, "FAILED", "timeout");
+      } else if (beginRetry(task, now)) {
+        this.#retry(task);
       } else if (task.status === "QUEUED" && this.jobs.get(task.jobId)?.maximumPerMinute) {
         const device = this.#deviceOf(task);
         if (device !== undefined) this.#dispatch(task, device);
@@ -272,6 +276,26 @@ export class Jobs {
   }
 
   // ---- states
+
+  /** The device's attempt failed: another one when the job has some left, else the end. */
+  #failed(task: Task, desc: string): void {
+    const job = this.jobs.get(task.jobId);
+    const now = this.context.clock();
+    if (job === undefined || !planRetry(task, job, now)) {
+      this.#finish(task, "FAILED", desc);
+      return;
+    }
+    task.desc = desc;
+    this.#pushed.delete(task.id);
+    this.#setTask(task, task.status);
+    if (beginRetry(task, now)) this.#retry(task);
+  }
+
+  #retry(task: Task): void {
+    this.context.changed();
+    const device = this.#deviceOf(task);
+    if (device !== undefined) this.#dispatch(task, device);
+  }
 
   #finish(task: Task, status: TaskStatus, desc: string): void {
     if (this.#active.get(slot(task)) === task) this.#active.delete(slot(task));

@@ -9,16 +9,21 @@ import type { Faults } from "./faults.js";
 import { MAX_OBJECT, type ObjectInfo, type ObjectStore, TooLarge } from "./objects.js";
 import { BUCKET, type StorageKey, sameSignature, sign, stringToSign } from "./oss_signature.js";
 import { checkPolicy, type LengthRange, StorageError } from "./post_policy.js";
+import { streamBody } from "./storage_body.js";
 import { xmlDocument } from "./xml.js";
 
 /** What the storage needs of the platform. */
 export interface StorageContext {
   objects: ObjectStore;
   storageKey: StorageKey;
-  faults: Faults;
+  /** The faults of a job, and of the platform; "" = of the platform alone. */
+  faultsOf(jobId: string): Faults;
   clock: () => number;
   log: Log;
 }
+
+/** Name of the query parameter that says which job's faults a download has. */
+export const FAULTS_OF_JOB = "x-faults-of-job";
 
 /** Bounds of an upload form: fields before the file, bytes of one field (a policy is a few hundred). */
 const FORM = { fields: 32, fieldBytes: 64 * 1024 };
@@ -163,7 +168,7 @@ async function getObject(request: FastifyRequest, reply: FastifyReply, context: 
   if (info === undefined) {
     throw new StorageError(404, "NoSuchKey", "The specified key does not exist.", { Key: key });
   }
-  sendObject(request, reply, info, context);
+  sendObject(request, reply, info, context, context.faultsOf(url.searchParams.get(FAULTS_OF_JOB) ?? ""));
 }
 
 function decodeKey(path: string): string {
@@ -221,8 +226,13 @@ export function parseRange(header: string | undefined, size: number) {
   return { start, end: last === "" ? size - 1 : Math.min(Number(last), size - 1) };
 }
 
-function sendObject(request: FastifyRequest, reply: FastifyReply, info: ObjectInfo, context: StorageContext): void {
-  const { faults } = context;
+function sendObject(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  info: ObjectInfo,
+  context: StorageContext,
+  faults: Faults,
+): void {
   const etag = `"${info.md5.toUpperCase()}"`;
   const ifRange = request.headers["if-range"];
   const stale = ifRange !== undefined && ifRange !== etag;
@@ -251,42 +261,5 @@ function sendObject(request: FastifyRequest, reply: FastifyReply, info: ObjectIn
   reply.hijack();
   reply.raw.writeHead(range === undefined ? 200 : 206, headers);
   if (request.method === "HEAD") return void reply.raw.end();
-  streamBody(reply, info, { start, end, extra: length - (end - start + 1) }, context);
-}
-
-interface Slice {
-  start: number;
-  end: number;
-  /** Bytes of the long-body fault after the object's own. */
-  extra: number;
-}
-
-function streamBody(
-  reply: FastifyReply,
-  info: ObjectInfo,
-  slice: Slice,
-  { objects, faults, log }: StorageContext,
-): void {
-  const { raw } = reply;
-  const cutAfter = faults.cutBody;
-  const length = slice.end - slice.start + 1;
-  const end = cutAfter === undefined ? slice.end : Math.min(slice.end, slice.start + cutAfter - 1);
-  const finish = () => {
-    if (cutAfter !== undefined && cutAfter < length + slice.extra) {
-      // Let what was written leave, then end the connection without the rest.
-      raw.write("", () => raw.socket?.destroySoon());
-    } else raw.end(Buffer.alloc(slice.extra));
-  };
-  if (end < slice.start) {
-    finish();
-    return;
-  }
-  const body = objects.read(info, slice.start, end);
-  body.on("error", (error) => {
-    log(`storage: ${info.key}: ${error.message}`);
-    raw.destroy();
-  });
-  raw.on("close", () => body.destroy());
-  body.on("end", finish);
-  body.pipe(raw, { end: false });
+  streamBody(reply, info, { start, end, extra: length - (end - start + 1) }, context, faults);
 }

@@ -7,6 +7,8 @@
 
 /** Traps in a row after which the agent stops; an instance that ran GOOD_MS was good. */
 enum { TRAPS = 3, GOOD_MS = 600000, STOP_MS = 5000 };
+/** The module is told the time so often: the clock may have been set. */
+enum { CLOCK_MS = 3600000 };
 /** Events that one step hands over, so that a module that never runs out of them cannot hold up the rest. */
 enum { EVENTS_A_STEP = 32 };
 
@@ -312,6 +314,12 @@ static int32_t look_up(struct alink_agent *agent) {
   return 0;
 }
 
+static void tell_time(struct alink_agent *agent) {
+  uint32_t seconds = alink_port_wall_seconds();
+  agent->clock_ms = alink_port_now_ms();
+  if (seconds != 0) (void)CALL1(agent, WALL_CLOCK, (int32_t)seconds);
+}
+
 static int32_t configure(struct alink_agent *agent) {
   struct alink_started started;
   for (uint32_t i = 0; i < agent->options->document_count && !agent->trapped; i++) {
@@ -339,6 +347,7 @@ static int32_t configure(struct alink_agent *agent) {
     return refuse(agent, ALINK_NOT_STARTED, "the boot loader", "the module does not take its report");
   /* The first poll checks the configuration as a whole; what it wants, the next one wants again. */
   int32_t want = CALL1(agent, POLL, (int32_t)alink_port_now_ms());
+  tell_time(agent);
   if (want >= 0) return 0;
   (void)deliver_events(agent);
   return refuse(agent, ALINK_BAD_CONFIGURATION, "the configuration was refused", "see its fault event");
@@ -402,6 +411,7 @@ int32_t alink_agent_step(struct alink_agent *agent) {
   agent->polled_ms = alink_port_now_ms();
   int32_t want = CALL1(agent, POLL, (int32_t)agent->polled_ms);
   if (want < 0) trap(agent, "it cannot be polled");
+  if (agent->polled_ms - agent->clock_ms >= CLOCK_MS) tell_time(agent);
   bool busy = (want & ALINK_WANT_EVENT) != 0 && deliver_events(agent);
   if (!agent->trapped && (want & ALINK_WANT_RESTART) != 0) {
     drop_instance(agent);

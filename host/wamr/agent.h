@@ -122,6 +122,7 @@ struct alink_agent {
   uint32_t traps;
   uint32_t since_ms;
   uint32_t polled_ms;
+  uint32_t clock_ms;
   struct alink_channel_state channels[ALINK_CHANNELS];
   uint8_t interest[ALINK_CHANNELS];
   struct alink_call calls[ALINK_LAST_CALLS];

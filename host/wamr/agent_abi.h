@@ -34,6 +34,8 @@ enum alink_code {
   ALINK_CODE_BAD_STATE = -4,
   /** Caller: does not fit; `detail(Channel.Application)` has the bytes available. */
   ALINK_CODE_TOO_LARGE = -5,
+  /** Caller: the application declined the package. */
+  ALINK_CODE_DECLINED = -6,
   /** Peer: bytes that no valid message begins with. */
   ALINK_CODE_BAD_MESSAGE = -20,
   /** Peer: valid, but not something this agent handles. */
@@ -52,6 +54,10 @@ enum alink_code {
   ALINK_CODE_BAD_SIZE = -41,
   /** Integrity: the package came over a path that the configuration does not allow. */
   ALINK_CODE_NOT_ALLOWED = -42,
+  /** Integrity: the configuration has a key, and the package's signature is missing or wrong. */
+  ALINK_CODE_BAD_SIGNATURE = -43,
+  /** Integrity: the package's version is older than the configuration allows. */
+  ALINK_CODE_DOWNGRADE = -44,
   /** Host: the link could not be established or failed. */
   ALINK_CODE_LINK_FAILED = -60,
   /** Host: the peer's certificate is not trusted, or does not name the host. */
@@ -166,6 +172,12 @@ enum alink_post {
   ALINK_POST_DISCONNECT = 5,
   /** Connect again after Disconnect or a refusal; no payload. */
   ALINK_POST_CONNECT = 6,
+  /** Take the package of the last Event.UpdateOffered with confirm; no payload. */
+  ALINK_POST_UPDATE_ACCEPT = 7,
+  /** Not now: ask the platform for it again after so many seconds, 1–604800 in decimal digits; no payload = an hour. */
+  ALINK_POST_UPDATE_LATER = 8,
+  /** Refuse it: the platform is told, and its task fails; no payload. */
+  ALINK_POST_UPDATE_NEVER = 9,
 };
 
 /** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */
@@ -183,7 +195,7 @@ enum alink_event {
   ALINK_EVENT_PROPERTY_SET = 5,
   /** "message": {topic, payload}, payload as text */
   ALINK_EVENT_MESSAGE = 6,
-  /** "update.offered": {version, size, signMethod} */
+  /** "update.offered": {version, size, signMethod, confirm}; confirm: nothing happens before Post.UpdateAccept */
   ALINK_EVENT_UPDATE_OFFERED = 7,
   /** "update.progress": {step, bytes, size} */
   ALINK_EVENT_UPDATE_PROGRESS = 8,
@@ -242,6 +254,7 @@ enum alink_piece {
  * abiVersion(): -> ABI_VERSION.
  * configure(len): Read one JSON document of `len` bytes from the in-window. -> 1: call again with 0 to go on with it; Ok; or BadArgument with a Fault event that names the member, after which only a fresh instance will do (a length out of range changes nothing). Several documents may be given before the first `poll`; later members win.
  * booted(slot, how, reason): Tell which slot runs (0 or 1), how it came to run (`Boot`) and, for FellBack, the boot loader's reason (0 = none). Before the first `poll`.
+ * wallClock(seconds): Tell the time: seconds since 1970-01-01 00:00 UTC, as u32. For quiet hours: without it there are none. Once after the first `poll`, and again when the host's clock was set or a day has passed. -> Ok, or BadState before the first `poll`.
  * poll(nowMs): Do a bounded piece of work. -> a set of `Want` bits, or BadState before `configure`.
  * timeout(): -> milliseconds after the last `poll` until the next one is due if nothing else happens; -1 = none.
  * rxPtr(ch): -> where received bytes of a channel go.
@@ -281,6 +294,7 @@ enum alink_piece {
   X(ABI_VERSION, abiVersion, 0) \
   X(CONFIGURE, configure, 1) \
   X(BOOTED, booted, 3) \
+  X(WALL_CLOCK, wallClock, 1) \
   X(POLL, poll, 1) \
   X(TIMEOUT, timeout, 0) \
   X(RX_PTR, rxPtr, 1) \

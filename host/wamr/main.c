@@ -17,16 +17,18 @@ enum { POOL = 1024 * 1024, STACK = 8192, CAPSULE = 256 * 1024, EVENT = 2 * 1024 
 
 static const char USAGE[] =
     "usage: alink-wamr DEVICE.json [--endpoint URL] [--ca FILE] [--flash FILE] [--allow-plain mqtt,http]\n"
-    "                  [--properties JSON] [--module FILE] [--capsule FILE] [--memory] [--json]\n"
+    "                  [--properties JSON] [--confirm accept|later|never] [--module FILE] [--capsule FILE]\n"
+    "                  [--memory] [--json]\n"
+    "  --confirm  the answer to each update when the device file has \"updateConfirm\":\"ask\" (default: accept)\n"
     "  --module   the module (default: build/agent.wasm)\n"
     "  --capsule  keep what a trap leaves here (default: nowhere)\n"
     "  --memory   at the end, print what the runtime took of its pool\n"
     "The other options, the device file and the exit codes are those of `alink-agent run`.\n";
 
 static struct {
-  const char *device, *endpoint, *ca, *flash, *allow_plain, *properties, *module, *capsule;
+  const char *device, *endpoint, *ca, *flash, *allow_plain, *properties, *confirm, *module, *capsule;
   bool memory, json;
-} options = {.module = "build/agent.wasm"};
+} options = {.module = "build/agent.wasm", .confirm = "accept"};
 
 static struct alink_agent agent;
 static struct alink_document documents[DOCUMENTS];
@@ -39,6 +41,8 @@ static uint32_t event_length;
 static int32_t replies[REPLIES];
 static uint32_t reply_first, reply_count;
 static bool properties_due;
+/** Post that answers the question about an update; 0 = none is due. */
+static int32_t decision;
 static char device_text[DEVICE_FILE], device_name[128], secret[128], flash_path[PATH_MAX], failure[512], fault[512];
 static volatile sig_atomic_t ended_by;
 
@@ -117,6 +121,7 @@ static void hand_over(void) {
     if (alink_agent_post(&agent, ALINK_POST_PROPERTY, options.properties, length) != ALINK_CODE_BUSY)
       properties_due = false;
   }
+  if (decision != 0 && alink_agent_post(&agent, decision, NULL, 0) != ALINK_CODE_BUSY) decision = 0;
   if (reply_count > 0 && alink_agent_reply(&agent, replies[reply_first], 200, NULL, 0) == ALINK_CODE_OK) {
     reply_first = (reply_first + 1) % REPLIES;
     reply_count--;
@@ -135,6 +140,21 @@ static void on_taken(void *context, int32_t result) {
 static void answer(void) {
   if (reply_count == REPLIES) alink_port_log("a property set was not answered: too many wait");
   else replies[(reply_first + reply_count++) % REPLIES] = (int32_t)number("token");
+  hand_over();
+}
+
+/** -> the post for a word of --confirm; 0 = it is none of them. */
+static int32_t decision_of(const char *word) {
+  if (strcmp(word, "accept") == 0) return ALINK_POST_UPDATE_ACCEPT;
+  if (strcmp(word, "later") == 0) return ALINK_POST_UPDATE_LATER;
+  return strcmp(word, "never") == 0 ? ALINK_POST_UPDATE_NEVER : 0;
+}
+
+static void decide(void) {
+  uint32_t length;
+  const char *confirm = alink_json_member(event, "confirm", &length);
+  if (confirm == NULL || length != 4 || memcmp(confirm, "true", 4) != 0) return;
+  decision = decision_of(options.confirm);
   hand_over();
 }
 
@@ -158,6 +178,7 @@ static void on_event(void *context, int32_t kind, const char *text, uint32_t len
   if (kind == ALINK_EVENT_FAULT) keep_fault();
   else if (kind == ALINK_EVENT_DISCONNECTED) look_at_disconnect();
   else if (kind == ALINK_EVENT_PROPERTY_SET) answer();
+  else if (kind == ALINK_EVENT_UPDATE_OFFERED) decide();
   else if (kind == ALINK_EVENT_CONNECTED && !connected) {
     connected = true;
     properties_due = options.properties != NULL;
@@ -174,7 +195,7 @@ static bool parse_arguments(int argc, char **argv) {
   } known[] = {{"--endpoint", &options.endpoint},       {"--ca", &options.ca},
                {"--flash", &options.flash},             {"--allow-plain", &options.allow_plain},
                {"--properties", &options.properties},   {"--module", &options.module},
-               {"--capsule", &options.capsule}};
+               {"--capsule", &options.capsule},         {"--confirm", &options.confirm}};
   for (int i = 1; i < argc; i++) {
     size_t k = 0;
     while (k < sizeof known / sizeof known[0] && strcmp(argv[i], known[k].name) != 0) k++;
@@ -186,7 +207,7 @@ static bool parse_arguments(int argc, char **argv) {
     else if (argv[i][0] == '-' || options.device != NULL) return false;
     else options.device = argv[i];
   }
-  return options.device != NULL;
+  return options.device != NULL && decision_of(options.confirm) != 0;
 }
 
 /** -> its length; -1: it cannot be read, or has `room` bytes or more. */

@@ -40,6 +40,9 @@ struct alink_started {
 /** -> a count of milliseconds that never goes back and wraps at 2^32; it counts on while the device sleeps. */
 uint32_t alink_port_now_ms(void);
 
+/** Seconds since 1970-01-01 00:00 UTC; 0 = not known, then the configuration's quiet hours do not count. */
+uint32_t alink_port_wall_seconds(void);
+
 /** Fill `bytes` with `length` random bytes from a cryptographic source. -> false: there are none now, ask again. */
 bool alink_port_entropy(uint8_t *bytes, uint32_t length);
 

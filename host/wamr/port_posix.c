@@ -60,6 +60,8 @@ uint32_t alink_port_now_ms(void) {
   return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
+uint32_t alink_port_wall_seconds(void) { return (uint32_t)time(NULL); }
+
 bool alink_port_entropy(uint8_t *bytes, uint32_t length) {
   int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;

@@ -2,7 +2,7 @@
 // application may make it do. The module is instrumented here, in the test alone.
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, createSign, generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import mqttPacket from "mqtt-packet";
@@ -98,6 +98,8 @@ const SET = `${sys}/thing/service/property/set`;
 const GET = `/${productKey}/${deviceName}/user/get`;
 const FILE = Buffer.concat(Array.from({ length: 940 }, (_, i) => createHash("sha256").update(`${i}`).digest()));
 
+const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
+
 function push(method: string, members: Record<string, unknown> = {}): unknown {
   const sign = createHash(method).update(FILE).digest("hex");
   const data = {
@@ -155,6 +157,35 @@ const scenarios: Record<string, () => Promise<void>> = {
   "an update with MD5": async () => update("md5", {}),
   "an update with SHA-256": async () => update("sha256", {}),
   "an update with SHA-256 in fragments": async () => update("sha256", { fragment: 61 }),
+  "an update with marks and a state region that fills": async () => {
+    const large = Buffer.concat([FILE, FILE]);
+    const { rig, broker } = await connected({ configuration: { flash: { ...layout, write: 32 } } });
+    const serve = fileServer(large);
+    let tries = 0;
+    // each second answer ignores the range, so marks come and are taken back
+    new Web(rig, (request) => {
+      const { bytes } = serve(tries++ % 2 === 0 ? { ...request, from: undefined as never } : request);
+      return tries < 9 ? { bytes: bytes.subarray(0, 40_000), end: Closed.Broken } : { bytes };
+    });
+    broker.publish(UPGRADE, push("sha256", { size: large.length, sign: sha256(large).toString("hex") }));
+    rig.advance(600_000);
+    assert.ok(rig.restart, JSON.stringify(rig.events.slice(-1)));
+  },
+  "a signed package": async () => {
+    const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const updateKey = publicKey.export({ type: "spki", format: "der" }).toString("base64");
+    const agent = counted();
+    agent.configure({ ...identity, updateKey });
+    const { rig, broker } = await connected({
+      configuration: { updateKey, updateQuiet: [0, 1], updateRate: 1e9, updateFloor: "0".repeat(64) },
+    });
+    rig.agent.exports.wallClock(86_400);
+    new Web(rig, fileServer(FILE));
+    const digestsign = createSign("sha256").update(sha256(FILE)).sign(privateKey, "base64");
+    broker.publish(UPGRADE, push("sha256", { digestsign, version: "9".repeat(64) }));
+    rig.advance(120_000);
+    assert.ok(rig.restart, JSON.stringify(rig.events.slice(-1)));
+  },
   "an update, chunked by one byte": async () =>
     update("sha256", {}, () => response("200 OK", { "Transfer-Encoding": "chunked" }, chunked(FILE, 1))),
   "an update, chunked with the largest chunks": async () =>

@@ -50,6 +50,7 @@ const CALLS: Record<string, number> = {
   eventLen: 0,
   eventMore: 0,
   eventDone: 0,
+  wallClock: 1,
 };
 
 const i32 = fc.oneof(

@@ -208,7 +208,9 @@ export class Run {
       const started = loader.boot();
       this.#judgeStart(started);
       const live = liveRecords(this.#bench.layout, (offset, length) => flash.look(offset, length));
-      this.#mark = Number(live.get(3)?.fields.bytes ?? 0);
+      // the mark of another package says nothing about this one
+      const ours = live.get(2)?.fields.version === VERSIONS[this.#update + 1];
+      this.#mark = ours ? Number(live.get(3)?.fields.bytes ?? 0) : 0;
       if (this.#dead && started.slot !== this.#update % 2) return false;
       const { slot, how, reason } = started;
       const rig = await Rig.create({

@@ -5,6 +5,8 @@ import type { StateRecord } from "../../host/node/state_records.js";
 
 const HEADER_MARK = "ALJ1";
 const RECORD_MARK = 0x5a;
+/** Kind of the record that says how far verified bytes reach. */
+const MARK = 3;
 
 interface Written {
   kind: number;
@@ -51,6 +53,8 @@ export class RecordHistory {
 
   #header(start: number): void {
     this.#withHeader.add(start);
+    // a mark does not outlive its package: the log of the next one begins without it
+    if (!this.#staged.some(({ kind }) => kind === MARK)) this.#durable.delete(MARK);
     this.#keep(this.#staged);
     this.#staged = [];
   }

@@ -171,6 +171,36 @@ test("files that cannot be used are named", async () => {
   await fails(["run", "--device", deviceFile(), "--allow-plain", "smtp"], /a list of mqtt and http/, 2);
 });
 
+test("run --confirm asks before it takes an update, and takes the answer from stdin", async () => {
+  const firmware = join(folder, "confirm.bin");
+  writeFileSync(firmware, Buffer.alloc(70_001, "firmware "));
+  const online = once(platform, "device.online");
+  const flash = join(folder, "confirm.flash");
+  const device = run(["run", "--device", deviceFile(), ...overTls(), "--flash", flash, "--confirm", "--json"]);
+  const seen = async (name: string): Promise<Record<string, unknown>> => {
+    for (;;) {
+      const line = device.lines.find((text) => text.includes(`"event":"${name}"`));
+      if (line !== undefined) return JSON.parse(line) as Record<string, unknown>;
+      assert.equal(device.child.exitCode, null, device.lines.join("\n"));
+      await once(device.child.stdout!, "data");
+    }
+  };
+  await online;
+  const keys = { ALIBABA_CLOUD_ACCESS_KEY_ID: "id", ALIBABA_CLOUD_ACCESS_KEY_SECRET: "key" };
+  const args = ["publish", firmware, "--version", "2.0.0", "--product", "a1cli", "--endpoint", platform.ready.api!];
+  const published = run(args, keys);
+  assert.equal((await seen("update.offered")).confirm, true);
+  device.child.stdin!.write("perhaps\n");
+  assert.match(String((await seen("fault")).desc), /"perhaps" is no answer: accept, later \[SECONDS\] or never/);
+  assert.ok(!device.lines.some((line) => line.includes("update.progress")));
+  device.child.stdin!.write("accept\n");
+  await seen("update.confirmed");
+  device.child.kill();
+  assert.equal((await device.ended).code, 0);
+  published.child.kill();
+  await published.ended;
+});
+
 const lastLine = (stdout: string) => JSON.parse(stdout.split("\n").at(-1)!) as Record<string, unknown>;
 
 for (const method of ["md5", "sha256"] as const)
@@ -185,6 +215,22 @@ for (const method of ["md5", "sha256"] as const)
     assert.equal(typeof seconds, "number");
     assert.equal(JSON.parse(stdout.split("\n")[0]!).event, "platform.ready");
   });
+
+test("start --once --interrupt loses power half way and ends as if it had not", async () => {
+  const { code, stdout, stderr } = await run(["start", "--once", "--json", "--interrupt"]).ended;
+  assert.equal(code, 0, `${stderr}\n${stdout}`);
+  const { seconds: _, ...done } = lastLine(stdout);
+  const bytes = readFileSync(wasm("agent"));
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  const expected = { event: "done", done: true, from: "1.0.0", to: "2.0.0", bytes: bytes.length, digest, slot: "b" };
+  assert.deepEqual(done, expected);
+  const events = stdout.split("\n").map((line) => JSON.parse(line) as { event: string; bytes?: number });
+  const [cut, ...more] = events.filter(({ event }) => event === "device.interrupted");
+  assert.equal(more.length, 0);
+  assert.ok(cut!.bytes! > bytes.length / 2 - 2048 && cut!.bytes! < bytes.length, `cut after ${cut!.bytes} bytes`);
+  const after = events.slice(events.indexOf(cut!) + 1).map(({ event }) => event);
+  assert.equal(after[0], "device.connecting", "nothing is said when the power goes");
+});
 
 test("start with --data goes on from the version and the slot of the former run", async () => {
   const data = join(folder, "data");

@@ -418,3 +418,25 @@ test("a post while a fresh instance is being made wakes that instance", async ()
   await posted;
   assert.equal(scripts[1]!.posts.length, 1);
 });
+
+test("cutPower drops everything at once, and start goes on from the flash", async () => {
+  let received = "";
+  const [server, uri] = await listen((socket) => socket.on("data", (bytes) => (received += bytes)));
+  const dropped = once(server, "connection").then(([socket]) => once(socket as Socket, "close"));
+  const scripts = create((script) => {
+    script.open(uri, "");
+    script.onPost = (kind) => {
+      if (kind === Post.Disconnect) script.send("bye");
+    };
+  });
+  await device.start();
+  await scripts[0]!.called("opened");
+  const post = device.postProperties({ a: 1 });
+  device.cutPower();
+  await assert.rejects(post, /the power was cut/);
+  await dropped;
+  assert.equal(received, "", "nothing is said to the platform");
+  await device.start();
+  await scripts[1]!.called("opened");
+  assert.equal(scripts.length, 2);
+});

@@ -195,6 +195,7 @@ export class Script {
         return 0;
       },
       poll: () => this.#poll(),
+      wallClock: () => 0,
       timeout: () => -1,
       rxPtr: () => RX,
       rxCap: (ch) => (ch === 0 && this.#linked ? this.room : 0),

@@ -11,6 +11,7 @@ import {
   journalPut,
   journalStep,
 } from "../../../assembly/protocol/journal";
+import { MARK_SIZE } from "../../../assembly/protocol/update_state";
 import { hex } from "../ranges";
 
 const SECTOR: u32 = 1024;
@@ -29,6 +30,7 @@ const journal = changetype<Journal>(memory.data(offsetof<Journal>(), 8));
 const page = memory.data(2 * JOURNAL_PAGE);
 const one = memory.data(CAP);
 const two = memory.data(CAP);
+const mark = memory.data(MARK_SIZE);
 const cells = memory.data(BASE + REGION);
 
 /** Bytes that may still be programmed or erased before the power goes; what comes later does not happen. */
@@ -64,6 +66,8 @@ function boot(write: u32): void {
   journal.size1 = SIZE1;
   journal.state2 = two;
   journal.size2 = size2;
+  journal.state3 = mark;
+  journal.size3 = MARK_SIZE;
   operations = 0;
   journalLoad(journal);
   run();
@@ -109,7 +113,7 @@ function blank(): void {
 function put(kind: u32, byte: u32): void {
   const length = kind == Kind.Installed ? SIZE1 : size2;
   fill(kind == Kind.Installed ? one : two, byte, length);
-  journalPut(journal, kind, length);
+  journalPut(journal, kind);
   run();
 }
 
