@@ -33,7 +33,7 @@ export function fixturesOf(): Fixtures {
 type Times = Map<string, number[]>;
 
 /** One result for each subject; a ratio is the median of the ratios round by round. */
-export async function measureUpdate(rounds: number, version: string, machine: string): Promise<Result[]> {
+export async function measureUpdate(rounds: number, version: string, machine: string, size = SIZE): Promise<Result[]> {
   const folder = mkdtempSync(join(tmpdir(), "alink-bench-"));
   const child = fork(new URL("./bench_update_platform.js", import.meta.url));
   let device: Device | undefined;
@@ -47,8 +47,8 @@ export async function measureUpdate(rounds: number, version: string, machine: st
     await device.start();
     await once(device, "device.connected");
     const times: Times = new Map();
-    for (let round = 0; round < rounds; round++) await measureRound(round, folder, ready, device, child, times);
-    return results(times, version, machine);
+    for (let round = 0; round < rounds; round++) await measureRound(round, size, folder, ready, device, child, times);
+    return results(times, size, version, machine);
   } finally {
     await device?.stop();
     child.disconnect();
@@ -68,6 +68,7 @@ const LAYOUT = {
 
 async function measureRound(
   round: number,
+  size: number,
   folder: string,
   ready: Ready,
   device: Device,
@@ -75,7 +76,7 @@ async function measureRound(
   times: Times,
 ): Promise<void> {
   const file = join(folder, "firmware.bin");
-  const bytes = randomFillSync(new Uint8Array(SIZE));
+  const bytes = randomFillSync(new Uint8Array(size));
   writeFileSync(file, bytes);
   const digest = createHash("sha256").update(bytes).digest("hex");
   const add = (subject: string, ms: number) => times.set(subject, [...(times.get(subject) ?? []), ms]);
@@ -126,15 +127,16 @@ function hashAlone(bytes: Uint8Array, expected: string): number {
     const start = performance.now();
     wasm.digestInit(2, ctx);
     for (let at = 0; at < length; at += SLICE) {
-      memory.set(bytes.subarray(at, at + SLICE), input);
-      wasm.digestUpdate(2, ctx, input, SLICE);
+      const slice = bytes.subarray(at, Math.min(at + SLICE, length));
+      memory.set(slice, input);
+      wasm.digestUpdate(2, ctx, input, slice.length);
     }
     wasm.digestFinal(2, ctx, input);
     return performance.now() - start;
   };
   // until the engine has compiled it for good
-  hash(SIZE / 16);
-  const ms = hash(SIZE);
+  hash(bytes.length / 16);
+  const ms = hash(bytes.length);
   if (Buffer.from(memory.subarray(input, input + 32)).toString("hex") !== expected)
     throw new Error("the module's SHA-256 disagrees with node:crypto's");
   return ms;
@@ -189,10 +191,10 @@ async function hashStream(url: string, create: () => Promise<Hasher>): Promise<s
   return hasher.digest("hex");
 }
 
-function results(times: Times, version: string, machine: string): Result[] {
+function results(times: Times, size: number, version: string, machine: string): Result[] {
   const rounded = (value: number, digits: number) => Number(value.toPrecision(digits));
   return [...times].map(([subject, spent]) => {
-    const speeds = spent.map((ms) => SIZE / ms / 1000);
+    const speeds = spent.map((ms) => size / ms / 1000);
     const at = (share: number) => rounded(percentile(speeds, share), 4);
     const ratio = (other: number[]) =>
       rounded(
@@ -207,6 +209,6 @@ function results(times: Times, version: string, machine: string): Result[] {
     );
     const [median, p10, p90] = [at(0.5), at(0.1), at(0.9)];
     const own = subject === OURS || subject === ALONE ? version : "";
-    return { name: UPDATE_NAME, subject, size: SIZE, median, p10, p90, unit: "MB/s", ratioTo, version: own, machine };
+    return { name: UPDATE_NAME, subject, size, median, p10, p90, unit: "MB/s", ratioTo, version: own, machine };
   });
 }
