@@ -1,9 +1,11 @@
 /**
  * The update of the default module, from an offer to the confirmed image (Alink §7; docs/design.md).
  *
- *   Idle ─ offer ─> Accept ─> Fetch ─> Verified ─> Activate ─> Activated ─> Leave ─> Restart
+ *   Idle ─ offer ─> (Check signature) ─> (Ask application) ─> Accept
+ *   Accept ─> Fetch (<─> Renew URL) ─> Verified ─> Activate ─> Activated ─> Leave ─> Restart
  *   restart ─ running slot is the new one ─> Idle ─ version reported ─> Confirm ─> Install ─> Finish ─> Idle
  *   any failure ─> Drain ─> Failed ─> Report ─ acknowledged ─> Finish ─> Idle
+ *   a newer package ─> Drain ─> Finish ─> Idle ─ asked for
  *
  * Steps that must survive a power cut are journal records; the rest is here. Only the boot loader knows which slot runs.
  */

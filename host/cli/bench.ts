@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { chart } from "./bench_chart.js";
 import { type Case, inputOf, loadSubjects, OURS, type Work } from "./bench_subjects.js";
+import { measureUpdate, UPDATE_NAME } from "./bench_update.js";
 import { Output, UsageError } from "./output.js";
 
 /** One line of the result: one subject in one case. `unit` is MB/s (10^6 bytes), or bytes for the size of a module. */
@@ -37,6 +38,9 @@ export interface Effort {
 
 /** Turns before those that count: engines compile a hot function again while it runs. */
 const WARM_UP = 40;
+
+/** Whole updates that are measured. */
+const UPDATE_ROUNDS = 5;
 
 const DEFAULT_EFFORT: Effort = { rounds: 40, turn: 3 };
 
@@ -185,15 +189,21 @@ function readResults(file: string): Result[] {
 async function measureAll(output: Output, filter: string | undefined, effort: Effort): Promise<Result[]> {
   const { cases, versions } = await loadSubjects();
   const wanted = cases.filter(({ name, size }) => filter === undefined || `${name} ${size}`.includes(filter));
-  if (wanted.length === 0)
+  const updates = filter === undefined || UPDATE_NAME.includes(filter);
+  if (wanted.length === 0 && !updates)
     throw new UsageError(
-      `no case matches --filter ${filter}: ${[...new Set(cases.map(({ name }) => name))].join(", ")}`,
+      `no case matches --filter ${filter}: ${[...new Set(cases.map(({ name }) => name)), UPDATE_NAME].join(", ")}`,
     );
   output.line(machine());
   output.line([...versions].map(([name, version]) => `${name} ${version ?? "(not installed)"}`).join(", "));
   const results: Result[] = [];
   for (const one of wanted) {
     const measured = measure(one, versions, effort);
+    print(output, measured);
+    results.push(...measured);
+  }
+  if (updates) {
+    const measured = await measureUpdate(UPDATE_ROUNDS, versions.get(OURS) ?? "", machine());
     print(output, measured);
     results.push(...measured);
   }

@@ -13,6 +13,8 @@ export interface Flash {
   readonly layout: FlashLayout;
   /** @returns `length` bytes from `offset` */
   read(offset: number, length: number): Uint8Array;
+  /** As `read`, into `target`, where a flash can do without the copy. */
+  readInto?(offset: number, target: Uint8Array): void;
   /** Program erased write units. */
   write(offset: number, bytes: Uint8Array): void;
   /** Erase whole sectors. */
@@ -33,6 +35,8 @@ export interface FlashOperations {
   erase: number;
 }
 
+/** Bytes of the file that are read at a time: a block is read back in small pieces. */
+const PAGE = 4096;
 /** Bytes written at a time while a new image is filled. */
 const FILL = 1024 * 1024;
 
@@ -42,8 +46,12 @@ export class FlashImage implements Flash {
   /** One bit a write unit: programmed since it was erased, as far as this process has seen. Programming the erased
    * value leaves no trace in the file, yet the part's error correction forbids a second time all the same. */
   readonly #programmed: Uint8Array;
-  /** Sectors that this process has erased: what is programmed in them since stands in #programmed. */
-  readonly #known = new Set<number>();
+  /** One bit a write unit: erased by this process and not programmed since, so that the file need not be asked. */
+  readonly #erased: Uint8Array;
+  readonly #blank: Uint8Array;
+  readonly #page = new Uint8Array(PAGE);
+  /** Offset of what stands in the page; -1 = nothing. */
+  #pageAt = -1;
   #open = true;
 
   private constructor(
@@ -54,6 +62,8 @@ export class FlashImage implements Flash {
   ) {
     this.#bytes = flashBytes(layout);
     this.#programmed = new Uint8Array(Math.ceil(this.#bytes / layout.write / 8));
+    this.#erased = new Uint8Array(this.#programmed.length);
+    this.#blank = new Uint8Array(layout.sector).fill(layout.erased);
   }
 
   /**
@@ -85,35 +95,48 @@ export class FlashImage implements Flash {
   readInto(offset: number, target: Uint8Array): void {
     this.#check("read", offset, target.length, 1);
     this.operations.read++;
-    this.#readFile(offset, target);
+    const at = offset - (offset % PAGE);
+    if (offset + target.length > at + PAGE) {
+      this.#readFile(offset, target);
+      return;
+    }
+    if (this.#pageAt !== at) {
+      this.#pageAt = -1;
+      this.#readFile(at, this.#page.subarray(0, Math.min(PAGE, this.#bytes - at)));
+      this.#pageAt = at;
+    }
+    target.set(this.#page.subarray(offset - at, offset - at + target.length));
   }
 
   write(offset: number, bytes: Uint8Array): void {
     const unit = this.layout.write;
     this.#check("write", offset, bytes.length, unit);
-    for (let at = 0; at < bytes.length; at += unit)
-      if (this.#isProgrammed((offset + at) / unit)) throw this.#twice(offset, bytes, offset + at);
-    if (!this.#isKnown(offset, bytes.length)) {
-      const before = new Uint8Array(bytes.length);
-      this.#readFile(offset, before);
-      const at = before.findIndex((byte) => byte !== this.layout.erased);
-      if (at >= 0) throw this.#twice(offset, bytes, offset + at - (at % unit));
-    }
+    const units = { first: offset / unit, end: (offset + bytes.length) / unit };
+    const taken = this.#taken(units.first, units.end);
+    if (taken !== undefined)
+      throw new FlashError(
+        `flash image ${this.path}: write of ${bytes.length} bytes at ${offset}: the unit at ${taken * unit} was programmed before: erase its sector first`,
+      );
     this.operations.write++;
-    for (let at = 0; at < bytes.length; at += unit) this.#mark((offset + at) / unit);
+    this.#pageAt = -1;
+    for (let index = units.first; index < units.end; index++) {
+      set(this.#programmed, index);
+      clear(this.#erased, index);
+    }
     this.#attempt("write", () => writeAll(this.fd, bytes, offset));
   }
 
   erase(offset: number, length: number): void {
     this.#check("erase", offset, length, this.layout.sector);
     this.operations.erase++;
-    const sector = new Uint8Array(this.layout.sector).fill(this.layout.erased);
-    for (let at = offset; at < offset + length; at += sector.length) {
-      this.#attempt("erase", () => writeAll(this.fd, sector, at));
-      this.#known.add(at / sector.length);
-    }
+    this.#pageAt = -1;
+    for (let at = offset; at < offset + length; at += this.layout.sector)
+      this.#attempt("erase", () => writeAll(this.fd, this.#blank, at));
     const unit = this.layout.write;
-    for (let at = offset; at < offset + length; at += unit) this.#clear(at / unit);
+    for (let index = offset / unit; index < (offset + length) / unit; index++) {
+      clear(this.#programmed, index);
+      set(this.#erased, index);
+    }
   }
 
   flush(): void {
@@ -132,30 +155,19 @@ export class FlashImage implements Flash {
     }
   }
 
-  /** Whether this process has erased every sector of the range. */
-  #isKnown(offset: number, length: number): boolean {
-    const { sector } = this.layout;
-    for (let at = Math.floor(offset / sector); at * sector < offset + length; at++)
-      if (!this.#known.has(at)) return false;
-    return true;
-  }
-
-  #twice(offset: number, bytes: Uint8Array, unit: number): FlashError {
-    return new FlashError(
-      `flash image ${this.path}: write of ${bytes.length} bytes at ${offset}: the unit at ${unit} was programmed before: erase its sector first`,
-    );
-  }
-
-  #isProgrammed(unit: number): boolean {
-    return ((this.#programmed[unit >>> 3]! >>> (unit & 7)) & 1) !== 0;
-  }
-
-  #mark(unit: number): void {
-    this.#programmed[unit >>> 3]! |= 1 << (unit & 7);
-  }
-
-  #clear(unit: number): void {
-    this.#programmed[unit >>> 3]! &= ~(1 << (unit & 7));
+  /** The first of these units that was programmed since its sector was erased; undefined = none. */
+  #taken(first: number, end: number): number | undefined {
+    const unit = this.layout.write;
+    let known = true;
+    for (let index = first; index < end; index++) {
+      if (has(this.#programmed, index)) return index;
+      known &&= has(this.#erased, index);
+    }
+    if (known) return undefined;
+    const found = new Uint8Array((end - first) * unit);
+    this.#readFile(first * unit, found);
+    const at = found.findIndex((byte) => byte !== this.layout.erased);
+    return at < 0 ? undefined : first + Math.floor(at / unit);
   }
 
   #check(operation: string, offset: number, length: number, multiple: number): void {
@@ -183,6 +195,18 @@ export class FlashImage implements Flash {
       throw new FlashError(`flash image ${this.path}: ${operation}: ${(error as Error).message}`);
     }
   }
+}
+
+function has(bits: Uint8Array, index: number): boolean {
+  return ((bits[index >>> 3]! >>> (index & 7)) & 1) !== 0;
+}
+
+function set(bits: Uint8Array, index: number): void {
+  bits[index >>> 3]! |= 1 << (index & 7);
+}
+
+function clear(bits: Uint8Array, index: number): void {
+  bits[index >>> 3]! &= ~(1 << (index & 7));
 }
 
 function writeAll(fd: number, bytes: Uint8Array, offset: number): void {

@@ -211,7 +211,8 @@ export class Loop {
       const [boot, bootLength] = flash.layout.boot;
       if (offset < boot + bootLength && offset + length > boot)
         throw new Error(`the module asked for the boot region: ${length} bytes at ${offset}`);
-      if (op === FlashOp.Read) agent.flash().set(flash.read(offset, length));
+      if (op === FlashOp.Read && flash.readInto !== undefined) flash.readInto(offset, agent.flash());
+      else if (op === FlashOp.Read) agent.flash().set(flash.read(offset, length));
       else if (op === FlashOp.Write) flash.write(offset, agent.flash());
       else flash.erase(offset, length);
     });

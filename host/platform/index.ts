@@ -134,6 +134,14 @@ export class Platform extends EventEmitter<PlatformEvents> {
     return offerData(pkg, job.tags, download, faults);
   }
 
+  /** The URL that an offer of a package has now. Throws Error when there is no such package. */
+  downloadUrl(firmwareId: string): string {
+    const key = this.#packages.get(firmwareId)?.files[0]?.key;
+    if (key === undefined) throw new Error(`there is no package ${firmwareId}`);
+    const expires = Math.floor(this.#clock() / 1000) + DAY_SECONDS;
+    return presign(this.#storageBase(true), key, expires, this.#storageKey);
+  }
+
   /** The shape of a push as captured from the deployed platform: code a string, id a number. */
   #push(device: Device, pkg: Package, job: Job): void {
     const topic = `/ota/device/upgrade/${deviceKey(device)}`;

@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { measure, percentile, type Result } from "../../host/cli/bench.js";
 import { chart } from "../../host/cli/bench_chart.js";
 import { inputOf, loadSubjects, OURS, SIZES } from "../../host/cli/bench_subjects.js";
+import { measureUpdate } from "../../host/cli/bench_update.js";
 
 const EFFORT = { rounds: 3, turn: 0.05 };
 
@@ -89,6 +90,19 @@ describe("measure", () => {
       () => measure({ name: "md5", size: 64, works }, new Map(), EFFORT),
       /wrong and alink-agent disagree on md5 of 64 bytes/,
     );
+  });
+});
+
+describe("an update", () => {
+  it("goes through beside the digest alone and the programs that only fetch and hash", async () => {
+    const results = await measureUpdate(2, "1", "a machine", 100_003);
+    const subjects = results.map(({ subject }) => subject);
+    for (const subject of [OURS, "its SHA-256 alone", "node:crypto"]) assert.ok(subjects.includes(subject), subject);
+    for (const { size, median, ratioTo } of results) {
+      assert.equal(size, 100_003);
+      assert.ok(median > 0);
+      assert.equal(Object.keys(ratioTo).length, results.length - 1);
+    }
   });
 });
 

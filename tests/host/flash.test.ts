@@ -198,3 +198,34 @@ test("a damaged lock is named", () => {
   writeFileSync(`${path}.lock`, "");
   assert.throws(() => FlashImage.open(path, small), /lock .* is damaged: remove it if no process uses the file/);
 });
+
+test("small reads, which share one reading of the file, see every write and erase between them", () => {
+  const image = FlashImage.open(fresh(), small);
+  const model = new Uint8Array(flashBytes(small)).fill(255);
+  const same = (): void => {
+    for (const [offset, length] of [
+      [0, 16],
+      [240, 32],
+      [1000, 256],
+      [0, model.length],
+    ] as const)
+      assert.deepEqual(image.read(offset, length), model.slice(offset, offset + length));
+  };
+  const write = (offset: number, value: number): void => {
+    const bytes = new Uint8Array(48).fill(value);
+    image.write(offset, bytes);
+    model.set(bytes, offset);
+  };
+  same();
+  write(0, 1);
+  same();
+  write(224, 2);
+  write(992, 3);
+  same();
+  image.erase(0, 512);
+  model.fill(255, 0, 512);
+  same();
+  write(0, 4);
+  same();
+  image.close();
+});
