@@ -289,7 +289,12 @@ function takeRecord(j: Journal, ok: bool): void {
   }
   j.step = Step.Ready;
   // torn, erased, or nothing but garbage: what comes behind it is not looked at
-  if (!ok || load<u8>(p) != MARK || HEAD + length + TAIL > cap || load<u32>(p + HEAD + length) != crc32(p, HEAD + length))
+  if (
+    !ok ||
+    load<u8>(p) != MARK ||
+    HEAD + length + TAIL > cap ||
+    load<u32>(p + HEAD + length) != crc32(p, HEAD + length)
+  )
     return;
   const kind: u32 = load<u8>(p, 1);
   if (kind >= 1 && kind <= KINDS && length == (kind == Kind.Installed ? j.size1 : j.size2)) {
