@@ -98,7 +98,7 @@ export class Life {
     const { slot, how, reason } = loader.boot();
     this.started = { slot, how };
     const rig = await Rig.create({
-      agent: this.bench.fresh(),
+      configured: this.bench.fresh(),
       booted: [slot, how, reason],
       parts: {
         flash: (op, offset, length, bytes) => this.#flash(op, offset, length, bytes),

@@ -39,7 +39,7 @@ async function update(
   const loader = bench.makeLoader(flash);
   const { slot, how, reason } = loader.boot();
   const rig = await Rig.create({
-    agent: bench.fresh(),
+    configured: bench.fresh(),
     booted: [slot, how, reason],
     parts: {
       flash: (op, offset, length, bytes) => {
@@ -224,7 +224,7 @@ test("old pushes that come again change nothing", async () => {
   const { slot, how, reason } = loader.boot();
   const before = flash.operations.length;
   const rig = await Rig.create({
-    agent: bench.fresh(),
+    configured: bench.fresh(),
     booted: [slot, how, reason],
     parts: {
       flash: (op, offset, length, bytes) => {
