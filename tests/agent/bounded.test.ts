@@ -3,14 +3,11 @@
 
 import assert from "node:assert/strict";
 import { createHash, createSign, generateKeyPairSync } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import mqttPacket from "mqtt-packet";
-import { type AgentExports, Boot, Channel, Closed, Code, IN_WINDOW, Post } from "../../host/abi.js";
-import { Agent } from "../../host/agent.js";
-import { wasm } from "../paths.js";
-import { Counter } from "./operations.js";
-import { checksum, type Recording, toText } from "./recording.js";
+import { Boot, Channel, Closed, Code, IN_WINDOW, Post } from "../../host/abi.js";
+import type { Agent } from "../../host/agent.js";
+import { countedAgent } from "./dearest.js";
 import { Broker, identity, layout, Rig, type RigOptions } from "./rig.js";
 import { chunked, fileServer, response, Web } from "./web.js";
 
@@ -38,48 +35,21 @@ const PRESENT: Record<string, number> = {
 /** Calls that are known to be above the bound, where, and by what: none. */
 const ABOVE: Record<string, number> = {};
 
-const module = new Counter(readFileSync(wasm("agent"))).build();
-
 // ---- measuring
 
 const dearest = new Map<string, { ops: number; scenario: string }>();
 /** Of each scenario alone, by `export, scenario`. */
 const dearestOf = new Map<string, number>();
 let scenario = "";
-/** DEAREST=FILE keeps the dearest calls, so that they can be replayed elsewhere (tests/runtimes/mcu). */
-const file = process.env.DEAREST;
-const kept = new Map<string, Recording>();
-/** Operations from which on a call is worth keeping. */
-const KEPT = 10_000;
-
-const NOTHING = new Uint8Array();
 
 /** A fresh counted module. */
 function counted(): Agent {
-  const inner = new WebAssembly.Instance(module).exports as unknown as AgentExports & {
-    opsRead: () => number;
-    opsReset: () => void;
-  };
-  const memory = new Uint8Array(inner.memory.buffer, 0, inner.__heap_base.value);
-  const wrapped: Record<string, unknown> = { ...inner };
-  for (const [name, call] of Object.entries(inner)) {
-    if (typeof call !== "function") continue;
-    wrapped[name] = (...args: number[]): number => {
-      const image = file === undefined ? NOTHING : memory.slice();
-      inner.opsReset();
-      const result = (call as (...args: number[]) => number)(...args);
-      const ops = inner.opsRead();
-      if (ops > (dearest.get(name)?.ops ?? 0)) dearest.set(name, { ops, scenario });
-      const key = `${name}, ${scenario}`;
-      if (ops > (dearestOf.get(key) ?? 0)) {
-        dearestOf.set(key, ops);
-        if (file !== undefined && ops > KEPT)
-          kept.set(key, { name: key, image, steps: [{ writes: [], name, args, result }], sum: checksum(memory) });
-      }
-      return result;
-    };
-  }
-  return new Agent(wrapped as unknown as AgentExports);
+  return countedAgent((name, ops) => {
+    if (ops > (dearest.get(name)?.ops ?? 0)) dearest.set(name, { ops, scenario });
+    const key = `${name}, ${scenario}`;
+    if (ops > (dearestOf.get(key) ?? 0)) dearestOf.set(key, ops);
+    return scenario;
+  });
 }
 
 /** The rig with a counted module in it. */
@@ -401,8 +371,4 @@ after(() => {
   if (process.env.OPERATIONS !== "show") return;
   for (const name of [...dearest.keys()].sort()) console.log(told(name));
   for (const [key, ops] of dearestOf) if (ops > BOUND / 2) console.log(`${key}: ${ops}`);
-});
-
-after(() => {
-  if (file !== undefined) writeFileSync(file, toText([...kept.values()]));
 });

@@ -7,6 +7,7 @@ import mqttPacket, { type Packet } from "mqtt-packet";
 import { Boot, BootOp, CHANNELS, Channel, Closed, Done, FlashOp, Want } from "../../host/abi.js";
 import { Agent } from "../../host/agent.js";
 import { wasm } from "../paths.js";
+import { countedAgent, keeping } from "./dearest.js";
 
 export const module = new WebAssembly.Module(readFileSync(wasm("agent")));
 
@@ -93,7 +94,9 @@ export class Rig {
 
   static async create(options: RigOptions = {}): Promise<Rig> {
     const rig = new Rig(options);
-    rig.agent = options.configured ?? options.agent ?? (await Agent.create(options.module ?? module));
+    const counted = keeping && options.module === undefined;
+    const fresh = counted ? countedAgent(() => "hostile input") : await Agent.create(options.module ?? module);
+    rig.agent = options.configured ?? options.agent ?? fresh;
     if (options.configured === undefined)
       rig.agent.configure({ ...identity, flash: layout, ...options.configuration } as Record<string, unknown>);
     const [slot, how, reason] = options.booted ?? [0, Boot.Confirmed, 0];

@@ -31,9 +31,14 @@ for (const where of ["Cortex-M4", "Cortex-M4, WAMR"]) BUDGETS[`agent.wasm: deare
 if (agents.includes("agent-lite"))
   for (const bits of ["32 bit", "64 bit"]) BUDGETS[`agent-lite.wasm: pool, ${bits}`] = 72 * 1024;
 
+const POOL =
+  "the interpreter's copy of the code is three times its bytes, and each function takes some 160 bytes besides";
+
 /** Figures above their budget, known and held by the ratchet; each with what would bring it down. */
 export const ABOVE: Record<string, string> = {
   "sha256, Cortex-M4": "the round constants come from memory, and each load pays for its check",
+  "agent-lite.wasm: pool, 32 bit": POOL,
+  "agent-lite.wasm: pool, 64 bit": POOL,
 };
 
 /** How far a figure may lie from the one in docs/mcu.json: above it, the change is too dear; below it, it is out of date. */
@@ -92,7 +97,7 @@ translated to C by wasm2c, with its bounds checks, and compiled by gcc \`-O2\`.
 
 - *start to CONNECT*: every call from \`configure\` until the CONNECT packet stands in the transmit window, signing included.
 - *property post*: from \`post\` to the PUBLISH in the transmit window, two properties, session ready.
-- *dearest call*: the dearest single call that \`tests/agent/bounded.test.ts\` knows.
+- *dearest call*: the dearest single call that \`tests/agent/\` finds: \`bounded\`, \`corners\`, and the fuzzers \`hostile\`, \`hostile_host\`.
 - *RV32IMAC* is for any such core: words are loaded byte by byte, because wasm2c does not know that they are aligned. *RV32IMAC,
   unaligned access* is for cores that take a word anywhere.
 - *WAMR*: the same calls in WAMR's fast interpreter on the same core, compiled with \`-O2\`; every result and the memory after

@@ -37,13 +37,18 @@ export async function flows(module: string): Promise<{ connect: Recording; post:
   return { connect, post: recorder.taken("property post") };
 }
 
+/** What makes calls dear: all that peers may do, by hand and by a fuzzer. */
+const TESTS = ["bounded", "hostile", "hostile_host", "corners"];
+
 /**
- * The dearest calls of tests/agent/bounded.test.ts, one of each export and scenario.
- * @param file where that test may leave them
+ * The dearest calls of those tests, one of each export and scenario.
+ * @param file where a test may leave them
  */
 export function dearestCalls(file: string): Recording[] {
-  const test = join(root, "build", "tests", "agent", "bounded.test.js");
-  const run = spawnSync(process.execPath, [test], { env: { ...process.env, DEAREST: file }, encoding: "utf8" });
-  assert.equal(run.status, 0, `tests/agent/bounded.test.ts failed: ${run.stdout.slice(-2000)}`);
-  return fromText(readFileSync(file, "utf8"));
+  return TESTS.flatMap((name) => {
+    const test = join(root, "build", "tests", "agent", `${name}.test.js`);
+    const run = spawnSync(process.execPath, [test], { env: { ...process.env, DEAREST: file }, encoding: "utf8" });
+    assert.equal(run.status, 0, `tests/agent/${name}.test.ts failed: ${run.stdout.slice(-2000)}`);
+    return fromText(readFileSync(file, "utf8"));
+  });
 }
