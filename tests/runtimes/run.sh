@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-packages=(build-essential cmake libclang-dev libmbedtls-dev wabt gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm)
+packages=(build-essential cmake libclang-dev libmbedtls-dev wabt gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm libcoap3-bin)
 install=no
 for argument in "$@"; do
   case $argument in
