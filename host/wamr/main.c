@@ -17,7 +17,7 @@ enum { POOL = 1024 * 1024, STACK = 8192, EVENT = 2 * 1024 * 1024, DEVICE_FILE = 
 static const char USAGE[] =
     "usage: alink-wamr DEVICE.json [--endpoint URL] [--ca FILE] [--flash FILE] [--allow-plain mqtt,http]\n"
     "                  [--properties JSON] [--module FILE] [--capsule FILE] [--memory] [--json]\n"
-    "  --module   the module (default: build/agent.wasm)\n"
+    "  --module   the module (default: build/agent.wasm, build/agent-coap.wasm for a coap:// endpoint)\n"
     "  --capsule  keep what a trap leaves here (default: nowhere)\n"
     "  --memory   at the end, print what the runtime took of its pool\n"
     "The other options, the device file and the exit codes are those of `alink-agent run`.\n";
@@ -25,7 +25,7 @@ static const char USAGE[] =
 static struct {
   const char *device, *endpoint, *ca, *flash, *allow_plain, *properties, *module, *capsule;
   bool memory, json;
-} options = {.module = "build/agent.wasm"};
+} options;
 
 static struct alink_agent agent;
 static struct alink_document documents[DOCUMENTS];
@@ -245,6 +245,16 @@ static void default_flash(void) {
   options.flash = flash_path;
 }
 
+/** CoAP has a module of its own. */
+static void choose_module(void) {
+  uint32_t length;
+  const char *member = alink_json_member(device_text, "endpoint", &length);
+  /* A string stands in the file with its quote. */
+  const char *endpoint = options.endpoint != NULL ? options.endpoint : member == NULL ? "" : member + 1;
+  if (options.module != NULL) return;
+  options.module = strncmp(endpoint, "coap://", 7) == 0 ? "build/agent-coap.wasm" : "build/agent.wasm";
+}
+
 static int read_device(struct alink_layout *layout) {
   uint32_t length = 0;
   long bytes = read_file(options.device, device_text, sizeof device_text);
@@ -262,6 +272,7 @@ static int read_device(struct alink_layout *layout) {
   read_identity("deviceName", "ALINK_DEVICE_NAME", device_name, sizeof device_name);
   read_identity("deviceSecret", "ALINK_DEVICE_SECRET", secret, sizeof secret);
   add_document(device_text, compact);
+  choose_module();
   if (!add_member("productKey", getenv("ALINK_PRODUCT_KEY")) ||
       !add_member("deviceName", getenv("ALINK_DEVICE_NAME")) ||
       !add_member("deviceSecret", getenv("ALINK_DEVICE_SECRET")) || !add_member("endpoint", options.endpoint))
