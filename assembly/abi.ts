@@ -162,6 +162,18 @@ export const enum Post {
   Disconnect = 5,
   /** Connect again after Disconnect or a refusal; no payload. */
   Connect = 6,
+  /** CoAP: ask the platform for its messages now; no payload. Over other transports they come by themselves. */
+  Pull = 7,
+}
+
+/** What `counter` counts since the instance began; each wraps at 2^32. */
+export const enum Counter {
+  /** Bytes that the host sent on all channels: of a datagram, its payload. */
+  BytesSent = 0,
+  /** Bytes that came in. */
+  BytesReceived = 1,
+  /** Calls of `poll`. */
+  Polls = 2,
 }
 
 /** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */

@@ -172,8 +172,21 @@ export const Post = {
   Disconnect: 5,
   /** Connect again after Disconnect or a refusal; no payload. */
   Connect: 6,
+  /** CoAP: ask the platform for its messages now; no payload. Over other transports they come by themselves. */
+  Pull: 7,
 } as const;
 export type Post = (typeof Post)[keyof typeof Post];
+
+/** What `counter` counts since the instance began; each wraps at 2^32. */
+export const Counter = {
+  /** Bytes that the host sent on all channels: of a datagram, its payload. */
+  BytesSent: 0,
+  /** Bytes that came in. */
+  BytesReceived: 1,
+  /** Calls of `poll`. */
+  Polls: 2,
+} as const;
+export type Counter = (typeof Counter)[keyof typeof Counter];
 
 /** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */
 export const Event = {
@@ -361,6 +374,13 @@ export interface AgentExports {
   poll(nowMs: number): number;
   /** -> milliseconds after the last `poll` until the next one is due if nothing else happens; -1 = none. */
   timeout(): number;
+  /**
+   * The device slept for `elapsedMs` (>= 0) after this memory was last in use: `nowMs` may begin anew, and every link is gone.
+   * To be called once, before the next `poll`. -> Ok, BadArgument, or BadState when the agent had not been polled yet.
+   */
+  resumed(elapsedMs: number): number;
+  /** -> a number of work or traffic, `which` is one of `Counter`; as a u32. BadArgument for another one. */
+  counter(which: number): number;
   /** -> where received bytes of a channel go. */
   rxPtr(ch: number): number;
   /** -> how many received bytes fit at rxPtr; 0 = stop reading from the link. */

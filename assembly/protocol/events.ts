@@ -1,11 +1,12 @@
 /**
- * The queue of events for the application: JSON text in pieces of at most EVENT_PIECE bytes. A long event (a property
+ * The queue of events for the application: JSON text in pieces of at most PIECE bytes. A long event (a property
  * set of any size) is several pieces of the same kind. Whoever emits makes sure of `eventsRoom` first, so that nothing
  * is ever dropped: while there is no room, the sessions stand still and close their receive windows.
  */
-import { EVENT_PIECE, EVENT_QUEUE, Piece } from "../abi";
+import { Piece } from "../abi";
 import { move, S } from "../bytes/text";
 import { putText, Writer, writerDone, writerInit } from "../bytes/writer";
+import { PIECE, QUEUE, SHORT_EVENT } from "./profile";
 
 /** Bytes before each piece: kind, how it goes on, length (u16). */
 const HEAD: u32 = 4;
@@ -27,23 +28,23 @@ export function eventsInit(e: Events, buffer: usize, writer: Writer): void {
 }
 
 /** What one step may emit at most: a piece of the full size and a short event. */
-const STEP: u32 = HEAD + EVENT_PIECE + HEAD + 200;
+const STEP: u32 = HEAD + PIECE + HEAD + SHORT_EVENT;
 
 /** Whether there is room for what one step may emit. */
 export function eventsRoom(e: Events): bool {
-  return <u32>EVENT_QUEUE - (e.end - e.at) >= STEP;
+  return QUEUE - (e.end - e.at) >= STEP;
 }
 
-/** Begin a piece; the writer takes at most EVENT_PIECE bytes. */
+/** Begin a piece; the writer takes at most PIECE bytes. */
 export function pieceBegin(e: Events): Writer {
   if (e.at != 0) {
     move(e.buffer, e.buffer + e.at, e.end - e.at);
     e.end -= e.at;
     e.at = 0;
   }
-  let room = <u32>EVENT_QUEUE - e.end;
+  let room = QUEUE - e.end;
   room = room < HEAD ? 0 : room - HEAD;
-  writerInit(e.writer, e.buffer + e.end + HEAD, room < <u32>EVENT_PIECE ? room : <u32>EVENT_PIECE);
+  writerInit(e.writer, e.buffer + e.end + HEAD, room < PIECE ? room : PIECE);
   return e.writer;
 }
 

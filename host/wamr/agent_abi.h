@@ -166,6 +166,18 @@ enum alink_post {
   ALINK_POST_DISCONNECT = 5,
   /** Connect again after Disconnect or a refusal; no payload. */
   ALINK_POST_CONNECT = 6,
+  /** CoAP: ask the platform for its messages now; no payload. Over other transports they come by themselves. */
+  ALINK_POST_PULL = 7,
+};
+
+/** What `counter` counts since the instance began; each wraps at 2^32. */
+enum alink_counter {
+  /** Bytes that the host sent on all channels: of a datagram, its payload. */
+  ALINK_COUNTER_BYTES_SENT = 0,
+  /** Bytes that came in. */
+  ALINK_COUNTER_BYTES_RECEIVED = 1,
+  /** Calls of `poll`. */
+  ALINK_COUNTER_POLLS = 2,
 };
 
 /** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */
@@ -244,6 +256,8 @@ enum alink_piece {
  * booted(slot, how, reason): Tell which slot runs (0 or 1), how it came to run (`Boot`) and, for FellBack, the boot loader's reason (0 = none). Before the first `poll`.
  * poll(nowMs): Do a bounded piece of work. -> a set of `Want` bits, or BadState before `configure`.
  * timeout(): -> milliseconds after the last `poll` until the next one is due if nothing else happens; -1 = none.
+ * resumed(elapsedMs): The device slept for `elapsedMs` (>= 0) after this memory was last in use: `nowMs` may begin anew, and every link is gone. To be called once, before the next `poll`. -> Ok, BadArgument, or BadState when the agent had not been polled yet.
+ * counter(which): -> a number of work or traffic, `which` is one of `Counter`; as a u32. BadArgument for another one.
  * rxPtr(ch): -> where received bytes of a channel go.
  * rxCap(ch): -> how many received bytes fit at rxPtr; 0 = stop reading from the link.
  * received(ch, n): `n` bytes were put at rxPtr. -> Ok, or BadArgument when n > rxCap.
@@ -283,6 +297,8 @@ enum alink_piece {
   X(BOOTED, booted, 3) \
   X(POLL, poll, 1) \
   X(TIMEOUT, timeout, 0) \
+  X(RESUMED, resumed, 1) \
+  X(COUNTER, counter, 1) \
   X(RX_PTR, rxPtr, 1) \
   X(RX_CAP, rxCap, 1) \
   X(RECEIVED, received, 2) \

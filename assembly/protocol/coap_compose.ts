@@ -1,0 +1,230 @@
+/** Writes the requests of Alink over CoAP (§4): path, options, and the payload that is then encrypted slice by slice. */
+import { copy, litLen, litPtr, S } from "../bytes/text";
+import { putByte, putBytes, putDecimal, putHex, putSigned, putText, Writer, writerInit } from "../bytes/writer";
+import {
+  CoapOption,
+  CoapType,
+  ContentFormat,
+  coapPutMarker,
+  coapPutNumber,
+  coapPutOption,
+  coapPutOptionHead,
+  coapPutPath,
+} from "../codec/coap";
+import { cbcBlocks, cbcSeal, cbcStart } from "../crypto/aes";
+import { AES_BLOCK, Direction } from "../crypto/aes_context";
+import { digestLength, hmacFinal, hmacInit, hmacUpdate } from "../crypto/hmac";
+import { DATAGRAM, exchangeBegin, exchangeSend } from "./coap_exchange";
+import { CoapSession, ENVELOPE_HEAD, Request, Step } from "./coap_task";
+import { absorb, Identity, signMethodName } from "./sign";
+
+/** Largest ciphertext that goes in one datagram: what the longest path and token leave, in whole AES blocks. */
+const SINGLE: u32 = 512;
+/** Size exponent of Block1 for more than that: 512 bytes (RFC 7959 §2.2). */
+export const SZX: u32 = 5;
+/** Bytes encrypted in one step. */
+const SLICE: u32 = 128;
+/** The initialisation vector of every message (Alink §4). */
+const IV: usize = S("543yhjy97ae7fyfg") + 1;
+
+function putPath(w: Writer, s: CoapSession): void {
+  const i = s.identity;
+  if (s.request == Request.Auth) return level(w, CoapOption.UriPath, S("auth"));
+  if (s.request == Request.Pull) return level(w, CoapOption.UriPath, S("pull"));
+  level(w, CoapOption.UriPath, S("topic"));
+  if (s.request == Request.Publish) return coapPutPath(w, 0, s.body, s.topicLen);
+  level(w, 0, s.request == Request.Inform ? S("ota/device/inform") : S("sys"));
+  level(w, 0, i.productKey);
+  level(w, 0, i.deviceName);
+  if (s.request == Request.Property) level(w, 0, S("thing/event/property/post"));
+  else if (s.request == Request.Reply) level(w, 0, S("thing/service/property/set_reply"));
+}
+
+function level(w: Writer, delta: u32, text: usize): void {
+  coapPutPath(w, delta, litPtr(text), litLen(text));
+}
+
+/** Write the datagram up to its payload, and the payload itself where it does not come from the application. */
+export function compose(s: CoapSession): void {
+  const enveloped = s.request == Request.Property || s.request == Request.Reply;
+  if (enveloped) envelope(s);
+  const data = s.request != Request.Auth;
+  const confirmed = !s.unconfirmed || s.request < Request.Property;
+  const w = exchangeBegin(s.exchange, confirmed ? CoapType.Confirmable : CoapType.NonConfirmable);
+  putPath(w, s);
+  coapPutNumber(w, 1, s.request == Request.Publish ? ContentFormat.Octets : ContentFormat.Json);
+  coapPutNumber(w, CoapOption.Accept - CoapOption.ContentFormat, ContentFormat.Json);
+  const size: u32 = 16 << s.szx;
+  const end = (s.plainLen & ~(AES_BLOCK - 1)) + AES_BLOCK;
+  s.last = s.szx == 7 || s.offset + size >= end;
+  let before: u32 = CoapOption.Accept;
+  if (s.received != 0) {
+    // RFC 7959 §3.3: the next block of the response is asked for without a payload
+    coapPutNumber(w, CoapOption.Block2 - before, ((s.received >>> (s.szx2 + 4)) << 4) | s.szx2);
+    before = CoapOption.Block2;
+  } else if (s.request == Request.Pull) {
+    // and a long one is to come in blocks from the start (§2.4)
+    coapPutNumber(w, CoapOption.Block2 - before, SZX);
+    before = CoapOption.Block2;
+  } else if (s.szx != 7) {
+    const number = s.offset >>> (s.szx + 4);
+    coapPutNumber(w, CoapOption.Block1 - before, (number << 4) | (s.last ? 0 : 8) | s.szx);
+    before = CoapOption.Block1;
+  }
+  if (data) {
+    coapPutOption(w, CoapOption.Token - before, litPtr(s.token), litLen(s.token));
+    putSequence(w, s);
+  }
+  if (s.received != 0) return launch(s);
+  coapPutMarker(w);
+  s.target = w.at;
+  if (s.request < Request.Property) {
+    putOwn(w, s);
+    s.source = s.target;
+    s.plainLen = <u32>(w.at - s.target);
+  }
+  if (!data) return launch(s);
+  s.source += s.offset;
+  s.left = s.last ? s.plainLen - s.offset : size;
+  beginChain(s, Direction.Encrypt, s.offset == 0);
+  s.step = Step.Seal;
+}
+
+function launch(s: CoapSession): void {
+  exchangeSend(s.exchange);
+  s.step = Step.Await;
+}
+
+/** Set the cipher to the beginning of a message, or to where its last block ended. */
+export function beginChain(s: CoapSession, direction: Direction, first: bool): void {
+  // the small grade has one set of round keys for both directions
+  s.aes.direction = direction;
+  cbcStart(s.aes, first ? IV : changetype<usize>(s) + offsetof<CoapSession>("chain"));
+}
+
+export function keepChain(s: CoapSession): void {
+  copy(changetype<usize>(s) + offsetof<CoapSession>("chain"), changetype<usize>(s.aes), AES_BLOCK);
+}
+
+/** Option 2089: the number of the request in decimal, encrypted by itself. */
+function putSequence(w: Writer, s: CoapSession): void {
+  beginChain(s, Direction.Encrypt, true);
+  coapPutOptionHead(w, 1, AES_BLOCK);
+  const at = w.at;
+  putDecimal(w, s.used);
+  const length = <u32>(w.at - at);
+  // at most ten digits, so one block
+  w.at += cbcSeal(s.aes, at, at, length) - length;
+  w.need += AES_BLOCK - length;
+}
+
+/** Encrypt a slice of the payload; after the last one the datagram goes out. */
+export function seal(s: CoapSession): void {
+  const n = s.left < SLICE ? s.left : SLICE;
+  const ends = n == s.left;
+  let made = n;
+  if (ends && s.last) made = cbcSeal(s.aes, s.target, s.source, n);
+  else cbcBlocks(s.aes, s.target, s.source, n);
+  s.source += n;
+  s.target += made;
+  s.left -= n;
+  if (!ends) return;
+  keepChain(s);
+  const w = s.exchange.writer;
+  w.at = s.target;
+  w.need = <u32>(w.at - w.start);
+  launch(s);
+}
+
+/** The envelope around the application's JSON, written in the room before and behind it. */
+function envelope(s: CoapSession): void {
+  const w = s.exchange.writer;
+  // before the datagram is begun its window is free
+  writerInit(w, s.exchange.tx, ENVELOPE_HEAD);
+  putText(w, S('{"id":'));
+  const property = s.request == Request.Property;
+  if (property) {
+    putByte(w, 34);
+    putDecimal(w, s.id);
+    putText(w, S('","version":"1.0","params":'));
+  } else {
+    putBytes(w, s.tag + 8, load<u32>(s.tag, 4));
+    putText(w, S(',"code":'));
+    putSigned(w, s.code);
+    putText(w, S(',"data":'));
+  }
+  const head = <u32>(w.at - w.start);
+  s.source = s.body - head;
+  copy(s.source, w.start, head);
+  const tail = property ? S(',"method":"thing.event.property.post"}') : S("}");
+  copy(s.body + s.bodyLen, litPtr(tail), litLen(tail));
+  s.plainLen = head + s.bodyLen + litLen(tail);
+}
+
+/** How the payload of an application's message is to be cut: whole, or in blocks. To be called once for each message. */
+export function measure(s: CoapSession): void {
+  s.offset = 0;
+  s.szx = 7;
+  if (s.request == Request.Publish) {
+    s.plainLen = s.bodyLen - s.topicLen - 1;
+  } else if (s.request >= Request.Property) envelope(s);
+  else s.plainLen = 0;
+  if (s.plainLen >= SINGLE) s.szx = SZX;
+}
+
+/** The agent's own payloads. */
+function putOwn(w: Writer, s: CoapSession): void {
+  if (s.request == Request.Auth) return putAuth(w, s);
+  if (s.request == Request.Pull) return putText(w, S('{"pageSize":"1"}'));
+  s.lastId += 1;
+  putText(w, S('{"id":"'));
+  putDecimal(w, s.lastId);
+  putText(w, S('","params":{"version":"'));
+  putText(w, s.version);
+  putText(w, S('"}}'));
+}
+
+/** The first half of the signature; it takes as long as the rest. */
+export function signBegin(s: CoapSession): void {
+  const secret = s.identity.deviceSecret;
+  hmacInit(s.hmac, s.identity.signMethod, litPtr(secret), litLen(secret));
+  s.step = Step.Compose;
+}
+
+function member(w: Writer, name: usize, value: usize): void {
+  putText(w, name);
+  putText(w, S('":"'));
+  putText(w, value);
+  putText(w, S('","'));
+}
+
+/** Alink §4: what is signed is every member but sign and signmethod, in ASCII order. */
+function putAuth(w: Writer, s: CoapSession): void {
+  const i: Identity = s.identity;
+  const h = s.hmac;
+  if (s.separate) absorb(h, S("ackMode"), S("1"));
+  absorb(h, S("clientId"), i.clientId);
+  absorb(h, S("deviceName"), i.deviceName);
+  absorb(h, S("productKey"), i.productKey);
+  // the seed of the sequence is of no use to anyone: it is told in plain text, and the platform answers with its own
+  const seed = s.mac;
+  writerInit(s.reply.events.writer, seed + 1, 8);
+  putDecimal(s.reply.events.writer, s.used);
+  store<u8>(seed, <u32>(s.reply.events.writer.at - seed - 1));
+  absorb(h, S("seq"), seed);
+  putText(w, S('{"'));
+  if (s.separate) member(w, S("ackMode"), S("1"));
+  member(w, S("clientId"), i.clientId);
+  member(w, S("deviceName"), i.deviceName);
+  member(w, S("productKey"), i.productKey);
+  member(w, S("seq"), seed);
+  if (litLen(i.timestamp) != 0) {
+    absorb(h, S("timestamp"), i.timestamp);
+    member(w, S("timestamp"), i.timestamp);
+  }
+  member(w, S("signmethod"), signMethodName(i.signMethod));
+  hmacFinal(h, s.mac);
+  putText(w, S('sign":"'));
+  putHex(w, s.mac, digestLength(i.signMethod), false);
+  putText(w, S('"}'));
+}
