@@ -8,7 +8,15 @@ import { putBytes, putDecimal, putSigned, putText } from "../bytes/writer";
 import { AGENT, ENDPOINT, EVENTS, EXCHANGE, RANDOM, SCRATCH, SESSION } from "../coap_arena";
 import { randomSeed } from "../protocol/backoff";
 import { DATAGRAM, exchangeInit, exchangeSent, exchangeTxLen, exchangeTxPtr } from "../protocol/coap_exchange";
-import { online, Progress, sessionClosed, sessionOpened, sessionStep, sessionTimeout } from "../protocol/coap_session";
+import {
+  online,
+  Progress,
+  sessionClosed,
+  sessionOpened,
+  sessionResumed,
+  sessionStep,
+  sessionTimeout,
+} from "../protocol/coap_session";
 import { Link } from "../protocol/coap_task";
 import { eventBegin, eventEnd, eventsKind, eventsRoom } from "../protocol/events";
 import { IN_MAX } from "../protocol/profile";
@@ -54,6 +62,7 @@ export function resumed(elapsedMs: i32): i32 {
   if (elapsedMs < 0) return Code.BadArgument;
   AGENT.now += elapsedMs;
   SESSION.now = AGENT.now;
+  sessionResumed(SESSION);
   AGENT.resumed = true;
   return Code.Ok;
 }

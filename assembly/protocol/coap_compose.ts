@@ -48,6 +48,7 @@ function level(w: Writer, delta: u32, text: usize): void {
 export function compose(s: CoapSession): void {
   const enveloped = s.request == Request.Property || s.request == Request.Reply;
   if (enveloped) envelope(s);
+  else s.source = s.body + s.topicLen + 1;
   const data = s.request != Request.Auth;
   const confirmed = !s.unconfirmed || s.request < Request.Property;
   const w = exchangeBegin(s.exchange, confirmed ? CoapType.Confirmable : CoapType.NonConfirmable);

@@ -321,9 +321,15 @@ export function sessionStart(s: CoapSession): void {
   if (s.link == Link.Stopped) s.link = Link.Down;
 }
 
+/** The device slept: the link is gone, everything else is as it was. */
+export function sessionResumed(s: CoapSession): void {
+  if (s.link == Link.Up || s.link == Link.Opening) s.dueAt = s.now;
+  else if (s.link != Link.Closing) return;
+  s.link = s.stopping ? Link.Stopped : Link.Down;
+}
+
 export function sessionOpened(s: CoapSession): void {
   s.link = Link.Up;
-  s.dueAt = s.now;
 }
 
 /** The link is down, or could not be established. -> Lost when it was not asked for. */

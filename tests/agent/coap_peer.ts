@@ -45,15 +45,17 @@ export class CoapPeer implements Far {
   /** Datagrams of the device by kind. */
   readonly empties: ParsedPacket[] = [];
   replays = 0;
-  /** Sequence numbers that came twice under one token, not counting repeated datagrams. */
-  repeated: number[] = [];
+  /** Numbers that came under one token with two different messages. */
+  conflicts = 0;
+  /** Size exponent that the device is asked for from the second block of a body on. */
+  szx = 6;
   /** An answer instead of the usual one. */
   answer: (request: Uplink) => Answer | undefined = () => undefined;
   /** A code instead of signing in. */
   authCode: (n: number) => string | undefined = () => undefined;
   /** Messages for the device's /pull. */
   queue: { topic: string; payload: unknown }[] = [];
-  /** Whether the payloads of answers are CBOR when the device accepts it. */
+  readonly #numbers = new Map<string, string>();
   readonly #seen = new Map<number, { at: number; answer: Buffer[] }>();
   #blocks = new Map<string, Buffer>();
   #downloads = new Map<string, Buffer>();
@@ -167,12 +169,17 @@ export class CoapPeer implements Far {
       body = Buffer.concat([so, body]);
       this.#blocks.set(token, body);
       echo.push({ name: "Block1", value: Buffer.from(block1) });
-      if (value & 8) return { code: "2.31", options: echo };
+      if (value & 8) {
+        const wanted = Buffer.of((value & 0xf8) | Math.min(value & 7, this.szx));
+        return { code: "2.31", options: [{ name: "Block1", value: wanted }] };
+      }
     }
     const sequence = Number(decipher(session.key, values(request, SEQUENCE)[0]!).toString());
+    const before = this.#numbers.get(`${token} ${sequence}`);
+    if (before !== undefined && before !== body.toString("hex")) this.conflicts += 1;
+    this.#numbers.set(`${token} ${sequence}`, body.toString("hex"));
     if (session.used.has(sequence)) {
       this.replays += 1;
-      this.repeated.push(sequence);
       return { code: "4.02" };
     }
     const format = number(values(request, "Content-Format")[0]);

@@ -89,7 +89,10 @@ export class CoapRig {
     this.agent = await Agent.create(module);
     this.#entropy += 1;
     this.drop();
+    // ids of posts begin anew
+    this.events.length = 0;
     this.configure(configuration);
+    this.advance(1000);
   }
 
   /** Sleep: nothing is kept but the snapshot; the host's clock begins anew. */
