@@ -174,6 +174,8 @@ export const enum Counter {
   BytesReceived = 1,
   /** Calls of `poll`. */
   Polls = 2,
+  /** CoAP: 1 while a request waits for its response, or to be sent: a device that sleeps then has to send it again. Else 0. */
+  Underway = 3,
 }
 
 /** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */

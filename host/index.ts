@@ -7,3 +7,4 @@ export { type Flash, FlashError, FlashImage } from "./node/flash.js";
 export { type FlashLayout, flashLayout, LayoutError, type Region } from "./node/flash_layout.js";
 export { ConfigurationError } from "./node/loop.js";
 export { PostError, type Posted } from "./node/posts.js";
+export { SnapshotError } from "./node/snapshot.js";

@@ -17,7 +17,7 @@ import {
   sessionStep,
   sessionTimeout,
 } from "../protocol/coap_session";
-import { Link } from "../protocol/coap_task";
+import { Link, Request } from "../protocol/coap_task";
 import { eventBegin, eventEnd, eventsKind, eventsRoom } from "../protocol/events";
 import { IN_MAX } from "../protocol/profile";
 import { assemble, assembleFirst } from "./coap_assemble";
@@ -182,6 +182,7 @@ export function sent(ch: i32, n: i32): i32 {
 
 export function counter(which: i32): i32 {
   if (which == Counter.BytesSent) return <i32>AGENT.bytesSent;
+  if (which == Counter.Underway) return <i32>(SESSION.request != Request.None || AGENT.kind != 0 || SESSION.pull);
   return which == Counter.BytesReceived
     ? <i32>AGENT.bytesReceived
     : which == Counter.Polls

@@ -1,14 +1,17 @@
 /** A device on Node: one module, its flash image, its links, and the events and posts of the application. */
 import { EventEmitter } from "node:events";
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { type Channel, Code, type EventMap, Post } from "../abi.js";
+import { type Channel, Code, type Counter, type EventMap, Post } from "../abi.js";
 import type { Agent, AgentEvent } from "../agent.js";
 import { BootLoader } from "./boot.js";
+import type { Traffic } from "./channels.js";
 import { type Flash, FlashImage } from "./flash.js";
 import { flashLayout } from "./flash_layout.js";
 import { Loop } from "./loop.js";
+import { isCoap, loadModule } from "./module.js";
 import { PostError, type Posted, Posts } from "./posts.js";
+import { RamFlash } from "./ram_flash.js";
+import { readSnapshot, type SnapshotOrigin, writeSnapshot } from "./snapshot.js";
 import { Subscriptions } from "./subscriptions.js";
 
 /**
@@ -35,20 +38,27 @@ export interface DeviceOptions {
    * keepAlive, allowPlain, flash, … At most 1024 bytes as JSON.
    */
   configuration: Record<string, unknown>;
-  /** mqtts://host:port or mqtt://host:port instead of the configuration's. */
+  /** mqtts://host:port, mqtt://host:port or coap://host:port instead of the configuration's. */
   endpoint?: string;
   /** Unencrypted paths that are allowed: "mqtt", "http"; instead of the configuration's. */
   allowPlain?: string[];
   /** PEM of the only certificate authorities to trust; default: those Node comes with. */
   ca?: string | Buffer;
-  /** The flash: a file's name (made when missing), or an open one, which `stop` leaves open. Default: `<deviceName>.flash` here. */
+  /**
+   * The flash: a file's name (made when missing), or an open one, which `stop` leaves open. Default: `<deviceName>.flash`
+   * here; with CoAP, which keeps nothing in a flash, none.
+   */
   flash?: string | Flash;
-  /** The module, or its bytes; default: the agent.wasm of this package. */
+  /** The module, or its bytes; default: the agent.wasm of this package, or agent-coap.wasm for a coap:// endpoint. */
   module?: WebAssembly.Module | Uint8Array<ArrayBuffer>;
+  /** What `sleep` returned: `start` goes on from there, with the same configuration. Secret as the device's own secret. */
+  snapshot?: Uint8Array;
   /** Makes an instance of the module; for tests. */
   instantiate?: (module: WebAssembly.Module) => Promise<Agent>;
 }
 
+/** How long a device that is to sleep waits for the platform's answers, ms. */
+const SLEEP_MS = 5_000;
 /** How long an orderly end may take, ms. */
 const STOP_MS = 5_000;
 
@@ -60,6 +70,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   #loop: Loop | undefined;
   #image: FlashImage | undefined;
   #loader: BootLoader | undefined;
+  #origin: SnapshotOrigin | undefined;
   /** The module will not connect by itself. */
   #down = false;
   /** The module has announced a restart: its disconnect is a part of that. */
@@ -76,7 +87,7 @@ export class Device extends EventEmitter<DeviceEvents> {
 
   /**
    * Open the flash, start the module and begin to connect; "device.connected" tells when it stands.
-   * @throws FlashError, LayoutError, ConfigurationError (one line each)
+   * @throws FlashError, LayoutError, ConfigurationError, SnapshotError (one line each)
    */
   async start(): Promise<void> {
     if (this.#state !== "stopped") throw new Error("the device runs already");
@@ -88,10 +99,12 @@ export class Device extends EventEmitter<DeviceEvents> {
       const { configuration, ca, instantiate } = this.#options;
       const flash = this.#openFlash(member(configuration, "flash"));
       this.#loader = new BootLoader(flash);
-      const module = instantiate === undefined ? await this.#module() : (undefined as unknown as WebAssembly.Module);
+      const loaded = instantiate === undefined ? await loadModule(this.#options.module, this.#moduleName()) : undefined;
+      const documents = this.#documents(flash);
+      this.#origin = { digest: loaded?.digest, documents };
       this.#loop = new Loop({
-        module,
-        documents: this.#documents(flash),
+        module: loaded?.module as WebAssembly.Module,
+        documents,
         loader: this.#loader,
         ca,
         ...(instantiate === undefined ? {} : { instantiate }),
@@ -103,7 +116,8 @@ export class Device extends EventEmitter<DeviceEvents> {
         onHostFault: (text) => this.#hostFault(text, Code.FlashFailed),
         onFailure: (error) => this.#fail(error),
       });
-      await this.#loop.start();
+      const { snapshot } = this.#options;
+      await this.#loop.start(snapshot && readSnapshot(snapshot, this.#origin, Date.now()));
     } catch (error) {
       this.#end("the device could not start");
       throw error;
@@ -133,6 +147,37 @@ export class Device extends EventEmitter<DeviceEvents> {
     await quiet;
     clearTimeout(timer);
     this.#end("the device was stopped");
+  }
+
+  /**
+   * Fall asleep: what is under way is waited for, 5 s at most, then links are dropped without a word, and the platform
+   * keeps the session. Posts that are not answered by then are rejected; those the module took are sent again after waking.
+   * @returns the device as it is, for the `snapshot` of a new one, here or in another process; to be used once
+   */
+  async sleep(): Promise<Uint8Array> {
+    if (this.#state !== "running") throw new Error("the device does not run");
+    this.#state = "ending";
+    const state = await this.#loop!.snapshot(SLEEP_MS);
+    this.#end("the device fell asleep");
+    if (state === undefined) throw new Error("the device stopped before it could fall asleep");
+    return writeSnapshot(state, this.#origin!, Date.now());
+  }
+
+  /** Ask the platform for what waits there; over CoAP nothing comes by itself. @throws PostError */
+  async pull(): Promise<void> {
+    const refused = this.#refusal("the pull");
+    if (refused !== undefined) throw refused;
+    await this.#posts.post("the pull", Post.Pull, new Uint8Array(0));
+  }
+
+  /** A number of the module's own, since its memory began: over sleeps, but not over `stop`. */
+  counter(which: Counter): number {
+    return this.#loop?.counter(which) ?? 0;
+  }
+
+  /** What went over the links since `start`. */
+  get traffic(): Traffic {
+    return { ...(this.#loop?.channels.traffic ?? { writes: 0, bytesOut: 0, reads: 0, bytesIn: 0 }) };
   }
 
   /**
@@ -191,22 +236,14 @@ export class Device extends EventEmitter<DeviceEvents> {
   #openFlash(members: unknown): Flash {
     const { flash, configuration } = this.#options;
     if (typeof flash === "object") return flash;
+    if (flash === undefined && this.#moduleName() === "agent-coap") return new RamFlash(flashLayout(members ?? {}));
     this.#image = FlashImage.open(flash ?? flashFile(member(configuration, "deviceName")), flashLayout(members ?? {}));
     return this.#image;
   }
 
-  async #module(): Promise<WebAssembly.Module> {
-    const { module } = this.#options;
-    if (module instanceof WebAssembly.Module) return module;
-    if (module !== undefined) return WebAssembly.compile(module);
-    const url = new URL("../../agent.wasm", import.meta.url);
-    try {
-      return await WebAssembly.compile(await readFile(url));
-    } catch (error) {
-      throw new Error(
-        `the module ${url.pathname} cannot be loaded (${(error as Error).message}): build it with npm run build`,
-      );
-    }
+  #moduleName(): "agent" | "agent-coap" {
+    const { configuration, endpoint } = this.#options;
+    return isCoap(endpoint ?? member(configuration, "endpoint")) ? "agent-coap" : "agent";
   }
 
   /** Later members win. The layout goes last and complete, so that module and host agree on every region. */

@@ -178,6 +178,8 @@ enum alink_counter {
   ALINK_COUNTER_BYTES_RECEIVED = 1,
   /** Calls of `poll`. */
   ALINK_COUNTER_POLLS = 2,
+  /** CoAP: 1 while a request waits for its response, or to be sent: a device that sleeps then has to send it again. Else 0. */
+  ALINK_COUNTER_UNDERWAY = 3,
 };
 
 /** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */

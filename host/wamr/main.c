@@ -98,9 +98,9 @@ static void look_at_disconnect(void) {
                    link[0] == '\0' ? "" : ": ", link);
   else if (code == ALINK_CODE_REFUSED && detail != 3)
     (void)snprintf(failure, sizeof failure,
-                   "the platform refused the identity of %s: CONNACK %ld: check deviceSecret, productKey and "
+                   "the platform refused the identity of %s: %s %ld: check deviceSecret, productKey and "
                    "deviceName",
-                   device_name, detail);
+                   device_name, detail < 400 ? "CONNACK" : "CoAP", detail);
   else if (number("retryMs") >= 0 || code == ALINK_CODE_OK) return;
   else
     (void)snprintf(failure, sizeof failure, "%s was disconnected for good: %ld%s%s", device_name, code,
