@@ -39,7 +39,8 @@ export function hopeless(event: AgentEvent, device: Device, name: string): Error
     return new Error(
       `the certificate of the platform is not trusted${link && `: ${link}`}: name the certificate authority with --ca FILE, and use the host name that the certificate names`,
     );
-  if (code === Code.Refused && detail !== CONNACK_UNAVAILABLE)
+  // 0: a reset over CoAP, which says nothing about the identity either.
+  if (code === Code.Refused && detail !== CONNACK_UNAVAILABLE && detail !== 0)
     return new Error(`the platform refused the identity of ${name}: ${refusal(detail)}`);
   // An orderly end belongs to a restart or to the command's own end.
   if (retryMs >= 0 || code === Code.Ok) return undefined;

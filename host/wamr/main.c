@@ -96,7 +96,7 @@ static void look_at_disconnect(void) {
                    "the certificate of the platform is not trusted%s%s: name the certificate authority with --ca FILE, "
                    "and use the host name that the certificate names",
                    link[0] == '\0' ? "" : ": ", link);
-  else if (code == ALINK_CODE_REFUSED && detail != 3)
+  else if (code == ALINK_CODE_REFUSED && detail != 3 && detail != 0)
     (void)snprintf(failure, sizeof failure,
                    "the platform refused the identity of %s: %s %ld: check deviceSecret, productKey and "
                    "deviceName",
