@@ -23,6 +23,7 @@ const ORDER = ["bytes", "crypto", "codec", "protocol", "agent", "index"];
 const ONE_CODEC: Record<string, string> = {
   "json -> json_text": "strings and keys are one part of the reader",
   "json_escape -> json_text": "which bytes have an escape is one table",
+  "cbor -> json": "one is made of the other",
   "http -> http_range": "Content-Range is one field of the response head",
   "http -> url": "the request line and Host are written from the URL",
 };

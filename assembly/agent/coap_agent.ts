@@ -22,7 +22,7 @@ import { eventBegin, eventEnd, eventsKind, eventsRoom } from "../protocol/events
 import { IN_MAX } from "../protocol/profile";
 import { assemble, assembleFirst } from "./coap_assemble";
 import { readConfiguration } from "./coap_config";
-import { answered } from "./coap_inbox";
+import { answered, inboxStep } from "./coap_inbox";
 
 export function configure(length: i32): i32 {
   assembleFirst();
@@ -83,6 +83,10 @@ function work(): bool {
   if (AGENT.lost) {
     AGENT.lost = false;
     emitDisconnected();
+    return true;
+  }
+  if (AGENT.unchecked != 0) {
+    inboxStep();
     return true;
   }
   switch (sessionStep(SESSION)) {

@@ -1,7 +1,6 @@
 /**
- * What the application hands over. A post must be one JSON object, or the envelope around it would not be JSON either; it
- * is short enough to be checked at once. Then it is offered to the session, and stays in the in-window until the platform
- * has answered.
+ * What the application hands over. A post must be one JSON object, or the envelope around it would not be JSON either: it is
+ * checked in slices. Then it is offered to the session, and stays in the in-window until the platform has answered.
  */
 import { Code, Event, Post } from "../abi";
 import { S } from "../bytes/text";
@@ -15,6 +14,8 @@ import { eventBegin, eventEnd } from "../protocol/events";
 import { IN_MAX } from "../protocol/profile";
 import { ownTopic } from "../protocol/topics";
 
+/** Bytes checked in one step. */
+const SLICE: u32 = 128;
 const IN: usize = IN_FRAME + ENVELOPE_HEAD;
 
 function fault(code: i32, detail: i32): i32 {
@@ -29,7 +30,7 @@ export function inPtr(): i32 {
 
 export function inCap(): i32 {
   // while a response is read its reader is not to be had
-  return AGENT.kind == 0 && SESSION.step != Step.Read ? IN_MAX : 0;
+  return AGENT.kind == 0 && SESSION.step != Step.Read && SESSION.received == 0 ? IN_MAX : 0;
 }
 
 export function post(kind: i32, length: i32): i32 {
@@ -54,7 +55,6 @@ export function post(kind: i32, length: i32): i32 {
   if (inCap() == 0) return fault(Code.Busy, 0);
   if (kind == Post.Property) {
     const id = (SESSION.lastId % 0x7fffffff) + 1;
-    if (!isObject(length)) return fault(Code.BadArgument, 0);
     SESSION.lastId = id;
     return take(Request.Property, length, id);
   }
@@ -75,7 +75,7 @@ export function reply(token: i32, code: i32, length: i32): i32 {
   if (length == 0) {
     store<u16>(IN, 0x7d7b);
     length = 2;
-  } else if (!isObject(length)) return fault(Code.BadArgument, 0);
+  }
   SESSION.code = code;
   SESSION.tag = entry;
   take(Request.Reply, length, token);
@@ -84,28 +84,42 @@ export function reply(token: i32, code: i32, length: i32): i32 {
 
 function take(kind: Request, length: u32, id: u32): i32 {
   AGENT.kind = kind;
+  AGENT.unchecked = length;
   SESSION.id = id;
   SESSION.bodyLen = length;
-  SESSION.offer = kind;
+  jsonInit(READER);
+  READER.at = IN;
+  // a payload of the application's own is not looked at
+  if (kind == Request.Publish) offer();
   return <i32>id;
 }
 
-/** Whether the post is one JSON object. */
-function isObject(length: u32): bool {
+function offer(): void {
+  AGENT.unchecked = 0;
+  SESSION.offer = <Request>AGENT.kind;
+}
+
+/** Check the next slice of the post; until that is done the session stands still, whose reader it takes. */
+export function inboxStep(): void {
   const r = READER;
-  jsonInit(r);
-  r.at = IN;
-  r.end = IN + length;
+  const n = AGENT.unchecked < SLICE ? AGENT.unchecked : SLICE;
+  r.end = r.at + n;
+  AGENT.unchecked -= n;
   let token = jsonNext(r);
-  if (token != JsonToken.ObjectStart) return false;
-  while (token > JsonToken.NeedMore && token != JsonToken.End) token = jsonNext(r);
-  return token == JsonToken.End;
+  for (; token > JsonToken.NeedMore && token != JsonToken.End; token = jsonNext(r)) {
+    if (r.depth == 0 && token != JsonToken.ObjectEnd) break;
+    if (r.depth == 1 && token == JsonToken.ArrayStart) break;
+  }
+  if (token == JsonToken.NeedMore && AGENT.unchecked != 0) return;
+  if (token != JsonToken.End) answered(Code.BadArgument);
+  else if (AGENT.unchecked == 0) offer();
 }
 
 /** The post is over: a Code, an Alink code, or a status of CoAP as HTTP has it. */
 export function answered(code: i32): void {
   const kind = AGENT.kind;
   AGENT.kind = 0;
+  AGENT.unchecked = 0;
   if (kind == Request.Reply) store<u32>(SESSION.tag, 0);
   if (kind != Request.Property && code == 200) return;
   const w = eventBegin(

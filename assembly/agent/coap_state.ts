@@ -33,6 +33,8 @@ export class CoapAgent {
   // the post in the in-window
   /** A Request; 0 = the window is free. */
   kind: i32 = 0;
+  /** Bytes of it that are still to be checked. */
+  unchecked: u32 = 0;
   postFault: i32 = 0;
   postDetail: i32 = 0;
 }

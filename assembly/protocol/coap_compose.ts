@@ -1,6 +1,16 @@
 /** Writes the requests of Alink over CoAP (§4): path, options, and the payload that is then encrypted slice by slice. */
 import { copy, litLen, litPtr, S } from "../bytes/text";
-import { putByte, putBytes, putDecimal, putHex, putSigned, putText, Writer, writerInit } from "../bytes/writer";
+import {
+  putByte,
+  putBytes,
+  putDecimal,
+  putHex,
+  putSigned,
+  putText,
+  Writer,
+  writerDone,
+  writerInit,
+} from "../bytes/writer";
 import {
   CoapOption,
   CoapType,
@@ -13,7 +23,7 @@ import {
 } from "../codec/coap";
 import { cbcBlocks, cbcSeal, cbcStart } from "../crypto/aes";
 import { AES_BLOCK, Direction } from "../crypto/aes_context";
-import { digestLength, hmacFinal, hmacInit, hmacUpdate } from "../crypto/hmac";
+import { DIGEST_MAX, digestLength, hmacFinal, hmacInit } from "../crypto/hmac";
 import { DATAGRAM, exchangeBegin, exchangeSend } from "./coap_exchange";
 import { CoapSession, ENVELOPE_HEAD, Request, Step } from "./coap_task";
 import { absorb, Identity, signMethodName } from "./sign";
@@ -185,11 +195,36 @@ function putOwn(w: Writer, s: CoapSession): void {
   putText(w, S('"}}'));
 }
 
-/** The first half of the signature; it takes as long as the rest. */
-export function signBegin(s: CoapSession): void {
-  const secret = s.identity.deviceSecret;
-  hmacInit(s.hmac, s.identity.signMethod, litPtr(secret), litLen(secret));
+/**
+ * Sign, in two steps. What is signed is every member but sign and signmethod, in ASCII order (Alink §4). The seed of the
+ * sequence, `seq`, is of no use to anyone: it is told in plain text, and the platform answers with its own.
+ */
+export function signStep(s: CoapSession): void {
+  const i = s.identity;
+  const h = s.hmac;
+  if (s.step == Step.Sign) {
+    hmacInit(h, i.signMethod, litPtr(i.deviceSecret), litLen(i.deviceSecret));
+    s.step = Step.Digest;
+    return;
+  }
+  if (s.separate) absorb(h, S("ackMode"), S("1"));
+  absorb(h, S("clientId"), i.clientId);
+  absorb(h, S("deviceName"), i.deviceName);
+  absorb(h, S("productKey"), i.productKey);
+  absorb(h, S("seq"), seed(s));
+  if (litLen(i.timestamp) != 0) absorb(h, S("timestamp"), i.timestamp);
+  hmacFinal(h, s.mac);
   s.step = Step.Compose;
+}
+
+/** The seed as a counted text of one to four digits, behind the digest. */
+function seed(s: CoapSession): usize {
+  const at = s.mac + DIGEST_MAX;
+  const w = s.exchange.writer;
+  writerInit(w, at + 1, 8);
+  putDecimal(w, s.used);
+  store<u8>(at, writerDone(w));
+  return at;
 }
 
 function member(w: Writer, name: usize, value: usize): void {
@@ -199,32 +234,16 @@ function member(w: Writer, name: usize, value: usize): void {
   putText(w, S('","'));
 }
 
-/** Alink §4: what is signed is every member but sign and signmethod, in ASCII order. */
 function putAuth(w: Writer, s: CoapSession): void {
   const i: Identity = s.identity;
-  const h = s.hmac;
-  if (s.separate) absorb(h, S("ackMode"), S("1"));
-  absorb(h, S("clientId"), i.clientId);
-  absorb(h, S("deviceName"), i.deviceName);
-  absorb(h, S("productKey"), i.productKey);
-  // the seed of the sequence is of no use to anyone: it is told in plain text, and the platform answers with its own
-  const seed = s.mac;
-  writerInit(s.reply.events.writer, seed + 1, 8);
-  putDecimal(s.reply.events.writer, s.used);
-  store<u8>(seed, <u32>(s.reply.events.writer.at - seed - 1));
-  absorb(h, S("seq"), seed);
   putText(w, S('{"'));
   if (s.separate) member(w, S("ackMode"), S("1"));
   member(w, S("clientId"), i.clientId);
   member(w, S("deviceName"), i.deviceName);
   member(w, S("productKey"), i.productKey);
-  member(w, S("seq"), seed);
-  if (litLen(i.timestamp) != 0) {
-    absorb(h, S("timestamp"), i.timestamp);
-    member(w, S("timestamp"), i.timestamp);
-  }
+  member(w, S("seq"), s.mac + DIGEST_MAX);
+  if (litLen(i.timestamp) != 0) member(w, S("timestamp"), i.timestamp);
   member(w, S("signmethod"), signMethodName(i.signMethod));
-  hmacFinal(h, s.mac);
   putText(w, S('sign":"'));
   putHex(w, s.mac, digestLength(i.signMethod), false);
   putText(w, S('"}'));

@@ -148,16 +148,21 @@ export function replyTag(r: CoapReply, request: u32): usize {
   return load<u32>(r.tags) == request ? r.tags : 0;
 }
 
-/** The response ends, or will not go on. -> whether it was a well-formed document. */
+/** The response ends. -> whether it was a well-formed document. */
 export function replyEnd(r: CoapReply): bool {
   const whole = !r.fault && jsonFinish(r.reader) == JsonToken.End;
+  replyAbandon(r);
+  return whole;
+}
+
+/** The response will not go on: the application is to forget the pieces it has. */
+export function replyAbandon(r: CoapReply): void {
   if (r.open) {
     pieceBegin(r.events);
     pieceEnd(r.events, Event.PropertySet, Piece.Abandoned);
   }
   r.open = false;
   r.streaming = false;
-  return whole;
 }
 
 function propertySet(r: CoapReply): void {

@@ -21,9 +21,9 @@ import { aesInit, cbcBlocks, cbcOpen } from "../crypto/aes";
 import { AES_BLOCK, Direction } from "../crypto/aes_context";
 import { Digest, digestFinal, digestInit, digestUpdate } from "../crypto/hmac";
 import { backoffNext, randomBelow } from "./backoff";
-import { beginChain, compose, keepChain, measure, seal, signBegin } from "./coap_compose";
+import { beginChain, compose, keepChain, measure, seal, signStep } from "./coap_compose";
 import { Arrival, exchangeArrival, exchangeDrop, exchangeTick, exchangeTimeout, reached } from "./coap_exchange";
-import { replyEnd, replyFeed, replyInit } from "./coap_reply";
+import { replyAbandon, replyEnd, replyFeed, replyInit } from "./coap_reply";
 import { CoapSession, Link, Request, Step } from "./coap_task";
 
 /** What a step has come to. */
@@ -62,7 +62,8 @@ export function sessionStep(s: CoapSession): Progress {
   }
   switch (s.step) {
     case Step.Sign:
-      signBegin(s);
+    case Step.Digest:
+      signStep(s);
       return Progress.More;
     case Step.Compose:
       compose(s);
@@ -94,7 +95,6 @@ function choose(s: CoapSession): bool {
     else return false;
   }
   measure(s);
-  s.received = 0;
   s.step = Step.Compose;
   if (s.request == Request.Auth) {
     s.used = randomBelow(s.exchange.random, 10000);
@@ -125,15 +125,21 @@ function backoff(s: CoapSession): u32 {
   return backoffNext(s.backoff, s.exchange.random, BACKOFF_BASE, BACKOFF_LONGEST);
 }
 
+/** Nothing is in hand any more, a half-read response neither. */
+function idle(s: CoapSession): void {
+  s.exchange.rxLen = 0;
+  s.received = 0;
+  s.step = Step.Idle;
+  replyAbandon(s.reply);
+}
+
 /** The platform cannot be reached or says no: take the link down and try again after `retry` ms. */
 function lose(s: CoapSession, fault: i32, detail: i32, retry: u32): Progress {
   // nobody knows whether it arrived
   s.resent = s.request != Request.Auth && s.request != Request.None;
   if (s.request < Request.Property) s.request = Request.None;
   exchangeDrop(s.exchange);
-  s.exchange.rxLen = 0;
-  if (s.step == Step.Read) replyEnd(s.reply);
-  s.step = Step.Idle;
+  idle(s);
   s.connected = false;
   s.fault = fault;
   s.detail = detail;
@@ -216,7 +222,8 @@ function read(s: CoapSession): Progress {
     s.step = Step.Compose;
     return Progress.More;
   }
-  return finish(s, replyEnd(s.reply) || s.received == 0);
+  const empty = s.received == 0;
+  return finish(s, replyEnd(s.reply) || empty);
 }
 
 /** The response is read to its end. */
@@ -236,7 +243,7 @@ function finish(s: CoapSession, whole: bool): Progress {
 function done(s: CoapSession, status: i32): Progress {
   const request = s.request;
   s.request = Request.None;
-  s.step = Step.Idle;
+  idle(s);
   s.resent = false;
   if (request == Request.Inform) s.informed = true;
   if (request < Request.Property) return online(s);
@@ -256,7 +263,7 @@ export function online(s: CoapSession): Progress {
 
 /** /auth was answered: the key is bytes 8 to 23 of SHA-256(DeviceSecret "," random). */
 function signedIn(s: CoapSession, whole: bool): Progress {
-  s.step = Step.Idle;
+  idle(s);
   s.request = Request.None;
   if (!whole || litLen(s.token) == 0 || litLen(s.nonce) == 0) {
     store<u8>(s.token, 0);
@@ -278,8 +285,7 @@ function signedIn(s: CoapSession, whole: bool): Progress {
 
 /** An answer that is no success. */
 function refused(s: CoapSession, code: u32): Progress {
-  s.exchange.rxLen = 0;
-  s.step = Step.Idle;
+  idle(s);
   const auth = s.request == Request.Auth;
   if (code >>> 5 == 5 && (auth || s.failures < FAILURES)) return again(s, RETRY << (s.failures < 6 ? s.failures : 6));
   if (auth) return lose(s, Code.Refused, coapStatus(code), REFUSED + randomBelow(s.exchange.random, REFUSED));
@@ -296,10 +302,9 @@ function refused(s: CoapSession, code: u32): Progress {
 
 /** Begin the request anew, under a new number, after `ms`. */
 function again(s: CoapSession, ms: u32): Progress {
-  s.exchange.rxLen = 0;
+  idle(s);
   s.failures += 1;
   if (s.failures > FAILURES && s.request != Request.Auth) return done(s, 500);
-  s.step = Step.Idle;
   s.resent = false;
   s.dueAt = s.now + ms;
   return Progress.More;

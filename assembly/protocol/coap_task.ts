@@ -36,6 +36,8 @@ export const enum Step {
   Await = 4,
   /** The response is decrypted and read, a slice at a time. */
   Read = 5,
+  /** After Sign: the signature is completed. */
+  Digest = 6,
 }
 
 /** Where the link is. */
@@ -58,7 +60,7 @@ export class CoapSession {
   hmac: Hmac = changetype<Hmac>(0);
   aes: Aes = changetype<Aes>(0);
   backoff: Backoff = changetype<Backoff>(0);
-  /** Thirty-two bytes for a digest. */
+  /** Thirty-two bytes for a digest, and eight for the seed of the sequence. */
   mac: usize = 0;
   /** Counted texts of SECRET_MAX bytes; an empty token = there is none. */
   token: usize = 0;

@@ -244,8 +244,12 @@ test("an application topic is published as it is; others are refused before they
   ])
     assert.equal(rig.post(Post.Publish, topic), Code.BadArgument, topic);
   assert.equal(rig.post(Post.Subscribe, "/a"), Code.Unsupported);
-  for (const text of ["", "1", "[]", '{"a":}', '{"a":1}x', '{"a":1'])
-    assert.equal(rig.post(Post.Property, text), Code.BadArgument, text);
+  assert.equal(rig.post(Post.Property, ""), Code.BadArgument);
+  for (const text of ["1", "[]", '{"a":}', '{"a":1}x', '{"a":1', `${'{"a":"'.padEnd(300, "x")}"}]`, "{}{}", "{} 1"]) {
+    const id = rig.post(Post.Property, text);
+    rig.advance(1000);
+    assert.deepEqual(posted(rig, id), [{ event: "property.posted", id, code: Code.BadArgument }], text);
+  }
   assert.ok(rig.post(Post.Property, " { } ") > 0);
 });
 
@@ -336,6 +340,16 @@ test("the host's link fails, and comes back", async () => {
   const id = rig.post(Post.Property, '{"a":1}');
   rig.advance(200_000);
   assert.equal(posted(rig, id)[0]!.code, 200);
+});
+
+test("a post that is being checked survives the loss of the link", async () => {
+  const { rig } = await connected();
+  const id = rig.post(Post.Property, JSON.stringify({ a: "x".repeat(500) }));
+  rig.agent.exports.poll(rig.now);
+  rig.agent.exports.closed(0, Closed.Broken);
+  rig.linked = false;
+  rig.advance(100_000);
+  assert.deepEqual(posted(rig, id), [{ event: "property.posted", id, code: 200 }]);
 });
 
 test("the application ends the session and begins it again", async () => {

@@ -174,7 +174,8 @@ export class CoapPeer implements Far {
         return { code: "2.31", options: [{ name: "Block1", value: wanted }] };
       }
     }
-    const sequence = Number(decipher(session.key, values(request, SEQUENCE)[0]!).toString());
+    const sequence = Number(decipher(session.key, values(request, SEQUENCE)[0])?.toString() ?? Number.NaN);
+    if (!(sequence >= 1)) return { code: "4.02" };
     const before = this.#numbers.get(`${token} ${sequence}`);
     if (before !== undefined && before !== body.toString("hex")) this.conflicts += 1;
     this.#numbers.set(`${token} ${sequence}`, body.toString("hex"));
@@ -184,6 +185,7 @@ export class CoapPeer implements Far {
     }
     const format = number(values(request, "Content-Format")[0]);
     const payload = decipher(session.key, body);
+    if (payload === undefined) return { code: "4.00" };
     const uplink = { path, token, sequence, format, payload, confirmable: request.confirmable };
     const forced = this.answer(uplink);
     if (forced !== undefined && !forced.code.startsWith("2")) {
@@ -249,7 +251,12 @@ export function encipher(key: Buffer, plain: Buffer): Buffer {
   return Buffer.concat([cipher.update(plain), cipher.final()]);
 }
 
-export function decipher(key: Buffer, bytes: Buffer): Buffer {
+/** -> undefined when the key or the bytes are not the other side's. */
+export function decipher(key: Buffer, bytes: Buffer | undefined): Buffer | undefined {
   const cipher = createDecipheriv("aes-128-cbc", key, IV);
-  return Buffer.concat([cipher.update(bytes), cipher.final()]);
+  try {
+    return Buffer.concat([cipher.update(bytes ?? Buffer.alloc(0)), cipher.final()]);
+  } catch {
+    return undefined;
+  }
 }

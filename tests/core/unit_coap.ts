@@ -1,6 +1,8 @@
 // The CoAP codec's internals for tests on Node, as unit_codec.ts.
 
+import * as cbor from "../../assembly/codec/cbor";
 import * as coap from "../../assembly/codec/coap";
+import { JsonReader, JsonToken, jsonInit } from "../../assembly/codec/json";
 import { putBytes, Writer, writerDone, writerInit } from "../../assembly/bytes/writer";
 
 const WRITER = memory.data(offsetof<Writer>());
@@ -76,4 +78,55 @@ export function coapPayload(ptr: usize, len: u32): void {
 /** -> bytes written, or -1. */
 export function coapDone(): i32 {
   return writerDone(w());
+}
+
+// ---- cbor
+
+const CBOR = memory.data(offsetof<cbor.Cbor>());
+const STACK = memory.data(cbor.CBOR_STACK);
+const READER = memory.data(offsetof<JsonReader>());
+
+function its(): cbor.Cbor {
+  const c = changetype<cbor.Cbor>(CBOR);
+  c.stack = STACK;
+  return c;
+}
+
+/** Write the CBOR of the JSON in slices of `slice` bytes. -> its length, or a code. */
+export function cborEncode(out: usize, cap: u32, ptr: usize, len: u32, slice: u32): i32 {
+  const r = changetype<JsonReader>(READER);
+  jsonInit(r);
+  writerInit(w(), out, cap);
+  cbor.cborEncodeInit(its(), r, w());
+  r.at = ptr;
+  r.end = ptr;
+  let code: i32 = JsonToken.NeedMore;
+  for (let left = len; left != 0 && code >= 0; ) {
+    const n = left < slice ? left : slice;
+    r.end += n;
+    left -= n;
+    code = cbor.cborEncode(its(), r, w());
+  }
+  return code < 0 ? code : code == JsonToken.End ? writerDone(w()) : -1;
+}
+
+/** Write the JSON of the CBOR in slices; the text is put together from pieces of 96 bytes. -> its length, or a code. */
+export function cborDecode(out: usize, ptr: usize, len: u32, slice: u32): i32 {
+  const c = its();
+  cbor.cborInit(c);
+  c.at = ptr;
+  c.end = ptr;
+  let to = out;
+  for (let left = len; c.at < c.end || left != 0; ) {
+    if (c.at == c.end) {
+      const n = left < slice ? left : slice;
+      c.end += n;
+      left -= n;
+    }
+    writerInit(w(), to, 96);
+    const code = cbor.cborDecode(c, w());
+    if (code < 0) return code;
+    to += writerDone(w());
+  }
+  return c.done ? <i32>(to - out) : -1;
 }
