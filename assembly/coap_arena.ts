@@ -3,6 +3,7 @@
  * bytes. Only agent/ imports this file; everything below takes pointers. The order is the order in memory.
  */
 import { Writer } from "./bytes/writer";
+import { Cbor, CBOR_STACK } from "./codec/cbor";
 import { CoapMessage } from "./codec/coap";
 import { JsonReader } from "./codec/json";
 import { Aes } from "./crypto/aes_context";
@@ -34,6 +35,9 @@ export const READER = changetype<JsonReader>(memory.data(offsetof<JsonReader>())
 export const HMAC = changetype<Hmac>(memory.data(offsetof<Hmac>()));
 /** The session's key with its eleven round keys, which stand from one request to the next. */
 export const AES = changetype<Aes>(memory.data(24 + 11 * 16));
+export const CODEC = changetype<Cbor>(memory.data(offsetof<Cbor>()));
+/** Arrays and maps that CBOR has open. */
+export const CODEC_STACK: usize = memory.data(CBOR_STACK, 4);
 
 // texts of the configuration: a length byte each, then the longest value
 export const PRODUCT_KEY: usize = memory.data(1 + 20);

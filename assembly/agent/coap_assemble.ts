@@ -114,6 +114,8 @@ function wire(): void {
   s.identity = i;
   s.hmac = arena.HMAC;
   s.aes = arena.AES;
+  s.codec = arena.CODEC;
+  arena.CODEC.stack = arena.CODEC_STACK;
   s.backoff = arena.BACKOFF;
   s.mac = arena.SCRATCH;
   s.token = arena.TOKEN;

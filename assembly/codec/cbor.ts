@@ -47,6 +47,7 @@ export function cborInit(c: Cbor): void {
   c.left = 0;
   c.text = 0;
   c.done = false;
+  c.at = c.end;
 }
 
 /** Head of an item (§3): `major` is the type in the upper three bits. */

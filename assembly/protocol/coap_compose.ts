@@ -11,6 +11,7 @@ import {
   writerDone,
   writerInit,
 } from "../bytes/writer";
+import { cborEncode, cborEncodeInit, cborPutHead, cborPutText } from "../codec/cbor";
 import {
   CoapOption,
   CoapType,
@@ -21,6 +22,7 @@ import {
   coapPutOptionHead,
   coapPutPath,
 } from "../codec/coap";
+import { jsonInit } from "../codec/json";
 import { cbcBlocks, cbcSeal, cbcStart } from "../crypto/aes";
 import { AES_BLOCK, Direction } from "../crypto/aes_context";
 import { DIGEST_MAX, digestLength, hmacFinal, hmacInit } from "../crypto/hmac";
@@ -34,6 +36,8 @@ const SINGLE: u32 = 512;
 export const SZX: u32 = 5;
 /** Bytes encrypted in one step. */
 const SLICE: u32 = 128;
+/** Bytes of JSON made CBOR in one step. */
+const ENCODED: u32 = 48;
 /** The initialisation vector of every message (Alink §4). */
 const IV: usize = S("543yhjy97ae7fyfg") + 1;
 
@@ -60,11 +64,15 @@ export function compose(s: CoapSession): void {
   if (enveloped) envelope(s);
   else s.source = s.body + s.topicLen + 1;
   const data = s.request != Request.Auth;
+  const binary = s.cbor && !s.asJson && s.request == Request.Property;
+  if (binary) s.szx = 7;
   const confirmed = !s.unconfirmed || s.request < Request.Property;
   const w = exchangeBegin(s.exchange, confirmed ? CoapType.Confirmable : CoapType.NonConfirmable);
   putPath(w, s);
-  coapPutNumber(w, 1, s.request == Request.Publish ? ContentFormat.Octets : ContentFormat.Json);
-  coapPutNumber(w, CoapOption.Accept - CoapOption.ContentFormat, ContentFormat.Json);
+  const format = binary ? ContentFormat.Cbor : ContentFormat.Json;
+  coapPutNumber(w, 1, s.request == Request.Publish ? ContentFormat.Octets : format);
+  const accepted = s.cbor ? ContentFormat.Cbor : ContentFormat.Json;
+  coapPutNumber(w, CoapOption.Accept - CoapOption.ContentFormat, accepted);
   const size: u32 = 16 << s.szx;
   const end = (s.plainLen & ~(AES_BLOCK - 1)) + AES_BLOCK;
   s.last = s.szx == 7 || s.offset + size >= end;
@@ -89,6 +97,7 @@ export function compose(s: CoapSession): void {
   if (s.received != 0) return launch(s);
   coapPutMarker(w);
   s.target = w.at;
+  if (binary) return encodeBegin(s, w);
   if (s.request < Request.Property) {
     putOwn(w, s);
     s.source = s.target;
@@ -145,6 +154,57 @@ export function seal(s: CoapSession): void {
   w.at = s.target;
   w.need = <u32>(w.at - w.start);
   launch(s);
+}
+
+/** The envelope of a post as CBOR up to its params, the members in the order of RFC 8949 §4.2.1. */
+function encodeBegin(s: CoapSession, w: Writer): void {
+  // what does not fit goes as JSON, in blocks
+  w.end = s.target + SINGLE - 1;
+  cborPutHead(w, 0xa0, 4);
+  text(w, S("id"));
+  const at = w.at;
+  putByte(w, 0);
+  putDecimal(w, s.id);
+  store<u8>(at, 0x60 + <u32>(w.at - at) - 1);
+  text(w, S("method"));
+  text(w, S("thing.event.property.post"));
+  text(w, S("params"));
+  const r = s.reply.reader;
+  jsonInit(r);
+  r.at = s.body;
+  r.end = s.body;
+  cborEncodeInit(s.codec, r, w);
+  s.left = s.bodyLen;
+  s.step = Step.Encode;
+}
+
+function text(w: Writer, literal: usize): void {
+  cborPutText(w, litPtr(literal), litLen(literal));
+}
+
+/** Make the next slice of the post CBOR. */
+export function encode(s: CoapSession): void {
+  const w = s.exchange.writer;
+  const r = s.reply.reader;
+  const n = s.left < ENCODED ? s.left : ENCODED;
+  r.end += n;
+  s.left -= n;
+  const code = cborEncode(s.codec, r, w);
+  if (code >= 0 && s.left != 0) return;
+  text(w, S("version"));
+  text(w, S("1.0"));
+  if (code < 0 || writerDone(w) < 0) {
+    s.asJson = true;
+    measure(s);
+    s.step = Step.Compose;
+    return;
+  }
+  s.plainLen = <u32>(w.at - s.target);
+  s.source = s.target;
+  s.left = s.plainLen;
+  s.last = true;
+  beginChain(s, Direction.Encrypt, true);
+  s.step = Step.Seal;
 }
 
 /** The envelope around the application's JSON, written in the room before and behind it. */

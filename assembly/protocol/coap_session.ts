@@ -7,6 +7,8 @@
  */
 import { Closed, Code } from "../abi";
 import { litLen, litPtr, S } from "../bytes/text";
+import { writerInit } from "../bytes/writer";
+import { cborDecode, cborInit } from "../codec/cbor";
 import {
   CoapCode,
   CoapOption,
@@ -21,7 +23,7 @@ import { aesInit, cbcBlocks, cbcOpen } from "../crypto/aes";
 import { AES_BLOCK, Direction } from "../crypto/aes_context";
 import { Digest, digestFinal, digestInit, digestUpdate } from "../crypto/hmac";
 import { backoffNext, randomBelow } from "./backoff";
-import { beginChain, compose, keepChain, measure, seal, signStep } from "./coap_compose";
+import { beginChain, compose, encode, keepChain, measure, seal, signStep } from "./coap_compose";
 import { Arrival, exchangeArrival, exchangeDrop, exchangeTick, exchangeTimeout, reached } from "./coap_exchange";
 import { replyAbandon, replyEnd, replyFeed, replyInit } from "./coap_reply";
 import { CoapSession, Link, Request, Step } from "./coap_task";
@@ -49,7 +51,9 @@ const RETRY: u32 = 1000;
 /** Times a data request is sent again after 5.xx or an interrupted transfer. */
 const FAILURES: u32 = 4;
 /** Bytes of a response that are read in one step. */
-const SLICE: u32 = 64;
+const SLICE: u32 = 48;
+/** Bytes of text that are made of CBOR in one step. */
+const TEXT: u32 = 96;
 
 /** A bounded piece of work; there must be room for events. */
 export function sessionStep(s: CoapSession): Progress {
@@ -67,6 +71,9 @@ export function sessionStep(s: CoapSession): Progress {
       return Progress.More;
     case Step.Compose:
       compose(s);
+      return Progress.More;
+    case Step.Encode:
+      encode(s);
       return Progress.More;
     case Step.Seal:
       seal(s);
@@ -88,6 +95,7 @@ function choose(s: CoapSession): bool {
   if (litLen(s.token) == 0) s.request = Request.Auth;
   else if (s.request == Request.None) {
     s.resent = false;
+    s.asJson = false;
     s.failures = 0;
     if (!s.informed) s.request = Request.Inform;
     else if (s.offer != Request.None) s.request = s.offer;
@@ -165,9 +173,12 @@ function respond(s: CoapSession): Progress {
   const m = e.message;
   let block1 = -1;
   let block2 = -1;
+  // a later block need not say it again
+  let format: i32 = s.received != 0 && s.binary ? ContentFormat.Cbor : 0;
   while (coapNext(m) > 0) {
     if (m.number == CoapOption.Block1) block1 = coapNumber(m);
     else if (m.number == CoapOption.Block2) block2 = coapNumber(m);
+    else if (m.number == CoapOption.ContentFormat) format = coapNumber(m);
   }
   coapRewind(m);
   if (m.code == CoapCode.Continue && s.received == 0 && !s.last) return nextBlock(s, block1);
@@ -181,9 +192,11 @@ function respond(s: CoapSession): Progress {
   } else if (s.received != 0) return again(s, 0);
   if (s.received == 0) {
     replyInit(s.reply, s.request == Request.Pull);
+    cborInit(s.codec);
     // only now, because it shares its place with the signature
     if (s.request == Request.Auth) store<u8>(s.nonce, 0);
   }
+  s.binary = format == ContentFormat.Cbor;
   s.readAt = 0;
   s.step = Step.Read;
   beginChain(s, Direction.Decrypt, s.received == 0);
@@ -202,19 +215,18 @@ function nextBlock(s: CoapSession, block1: i32): Progress {
 /** Read a slice of the payload. */
 function read(s: CoapSession): Progress {
   const m = s.exchange.message;
-  const rest = m.payloadLen - s.readAt;
-  const ptr = m.payload + s.readAt;
-  let n: i32 = rest < SLICE ? rest : SLICE;
-  const ends = <u32>n == rest;
-  s.readAt += n;
-  if (n != 0 && s.request != Request.Auth) {
-    if (n & (AES_BLOCK - 1)) n = Code.BadMessage;
-    else if (ends && !s.more) n = cbcOpen(s.aes, ptr, ptr, n);
-    else cbcBlocks(s.aes, ptr, ptr, n);
+  const c = s.codec;
+  if (c.at == c.end && s.readAt != m.payloadLen) slice(s);
+  if (c.at != c.end) {
+    // the request is answered, so its window is free for the text
+    const w = s.exchange.writer;
+    writerInit(w, s.exchange.tx, TEXT);
+    if (cborDecode(c, w) < 0) {
+      s.reply.fault = true;
+      c.at = c.end;
+    } else replyFeed(s.reply, w.start, <u32>(w.at - w.start));
   }
-  if (n < 0) s.reply.fault = true;
-  else replyFeed(s.reply, ptr, n);
-  if (!ends) return Progress.More;
+  if (c.at != c.end || s.readAt != m.payloadLen) return Progress.More;
   keepChain(s);
   s.received += m.payloadLen;
   s.exchange.rxLen = 0;
@@ -224,6 +236,25 @@ function read(s: CoapSession): Progress {
   }
   const empty = s.received == 0;
   return finish(s, replyEnd(s.reply) || empty);
+}
+
+/** Decrypt a slice of the payload, and read it unless it is CBOR. */
+function slice(s: CoapSession): void {
+  const m = s.exchange.message;
+  const rest = m.payloadLen - s.readAt;
+  const ptr = m.payload + s.readAt;
+  let n: i32 = rest < SLICE ? rest : SLICE;
+  s.readAt += n;
+  if (s.request != Request.Auth) {
+    if (n & (AES_BLOCK - 1)) n = Code.BadMessage;
+    else if (<u32>n == rest && !s.more) n = cbcOpen(s.aes, ptr, ptr, n);
+    else cbcBlocks(s.aes, ptr, ptr, n);
+  }
+  if (n < 0) s.reply.fault = true;
+  else if (s.binary) {
+    s.codec.at = ptr;
+    s.codec.end = ptr + n;
+  } else replyFeed(s.reply, ptr, n);
 }
 
 /** The response is read to its end. */

@@ -1,4 +1,5 @@
 /** What the session with the platform over CoAP knows: settings, token and sequence, and the request in hand. */
+import { Cbor } from "../codec/cbor";
 import { Aes } from "../crypto/aes_context";
 import { Hmac } from "../crypto/hmac";
 import { Backoff } from "./backoff";
@@ -38,6 +39,8 @@ export const enum Step {
   Read = 5,
   /** After Sign: the signature is completed. */
   Digest = 6,
+  /** After Compose: the post is made CBOR, a slice at a time. */
+  Encode = 7,
 }
 
 /** Where the link is. */
@@ -59,6 +62,7 @@ export class CoapSession {
   identity: Identity = changetype<Identity>(0);
   hmac: Hmac = changetype<Hmac>(0);
   aes: Aes = changetype<Aes>(0);
+  codec: Cbor = changetype<Cbor>(0);
   backoff: Backoff = changetype<Backoff>(0);
   /** Thirty-two bytes for a digest, and eight for the seed of the sequence. */
   mac: usize = 0;
@@ -123,6 +127,8 @@ export class CoapSession {
   /** Size exponent of Block1; 7 = one datagram holds all. */
   szx: u32 = 0;
   last: bool = false;
+  /** The message in hand goes as JSON although CBOR is wanted: it has something that CBOR is not written for here. */
+  asJson: bool = false;
   /** Next slice to encrypt, where it goes, and what is left. */
   source: usize = 0;
   target: usize = 0;
@@ -135,5 +141,7 @@ export class CoapSession {
   received: u32 = 0;
   szx2: u32 = 0;
   more: bool = false;
+  /** The response is CBOR. */
+  binary: bool = false;
   readAt: u32 = 0;
 }

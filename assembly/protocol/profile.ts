@@ -5,7 +5,7 @@ import { EVENT_PIECE, EVENT_QUEUE, IN_WINDOW } from "../abi";
 const COAP: bool = isDefined(PROFILE_COAP);
 
 /** Event queue, bytes. */
-export const QUEUE: u32 = COAP ? 480 : EVENT_QUEUE;
+export const QUEUE: u32 = COAP ? 360 : EVENT_QUEUE;
 /** Longest piece of an event, bytes. */
 export const PIECE: u32 = COAP ? 224 : EVENT_PIECE;
 /** What one step may emit beside a piece of the full size, bytes. */

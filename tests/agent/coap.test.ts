@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decode } from "cborg";
 import packet from "coap-packet";
 import { Closed, Code, Counter, Post } from "../../host/abi.js";
 import { CoapPeer, type Uplink } from "./coap_peer.js";
@@ -224,6 +225,46 @@ test("a long post goes in blocks, also when the peer wants smaller ones, and und
   assert.deepEqual(posted(rig, id), [{ event: "property.posted", id, code: 200 }]);
   assert.deepEqual(json(peer.uplinks.at(-1)!).params, { a: "z".repeat(600) });
   assert.equal(peer.replays + peer.conflicts, 0);
+});
+
+test("posts go as CBOR where it is wanted, answers come as CBOR; what CBOR is not written for goes as JSON", async () => {
+  for (const ackMode of [0, 1]) {
+    const { rig, peer } = await connected({ contentFormat: "cbor", ackMode });
+    const params = { Power: 1, Temperature: 21.5, Deep: [{ a: null }, [true, -7]], Text: 'ä"\u0001'.repeat(20) };
+    const id = rig.post(Post.Property, JSON.stringify(params));
+    rig.advance(1000);
+    assert.deepEqual(posted(rig, id), [{ event: "property.posted", id, code: 200 }]);
+    const uplink = peer.uplinks.at(-1)!;
+    assert.equal(uplink.format, 60);
+    const made = decode(uplink.payload) as Record<string, unknown>;
+    assert.deepEqual(made, { id: String(id), method: "thing.event.property.post", params, version: "1.0" });
+    assert.deepEqual(Object.keys(made), ["id", "method", "params", "version"]);
+    for (const [text, format] of [
+      ['{"a":1e40}', 50],
+      [JSON.stringify({ a: "x".repeat(600) }), 50],
+      ['{ "a" : [ ] } ', 60],
+    ] as const) {
+      const other = rig.post(Post.Property, text);
+      rig.advance(2000);
+      assert.deepEqual(posted(rig, other), [{ event: "property.posted", id: other, code: 200 }], text);
+      assert.equal(peer.uplinks.at(-1)!.format, format, text);
+      const { payload } = peer.uplinks.at(-1)!;
+      const back = (format === 60 ? decode(payload) : JSON.parse(payload.toString())) as { params: unknown };
+      assert.deepEqual(back.params, JSON.parse(text));
+    }
+    const set = {
+      id: "1",
+      params: { ...params, long: "z".repeat(900), list: Array.from({ length: 40 }, (_, i) => i) },
+    };
+    peer.queue.push({ topic: `/sys/${productKey}/${deviceName}/thing/service/property/set`, payload: set });
+    rig.post(Post.Pull, "");
+    rig.advance(2000);
+    assert.deepEqual(
+      rig.named("property.set").map((event) => event.params),
+      [set.params],
+    );
+    assert.deepEqual(rig.named("fault"), []);
+  }
 });
 
 test("an application topic is published as it is; others are refused before they are sent", async () => {
