@@ -192,6 +192,10 @@ export class CoapDemo {
   }
 }
 
+function count(datagrams: number): string {
+  return `${datagrams} datagram${datagrams === 1 ? "" : "s"}`;
+}
+
 function inWords({ bytesOut, bytesIn, datagramsOut, datagramsIn, polls }: Cycle): string {
-  return `${bytesOut} bytes out in ${datagramsOut}, ${bytesIn} in in ${datagramsIn} datagrams; ${polls} polls`;
+  return `${bytesOut} bytes up in ${count(datagramsOut)}, ${bytesIn} down in ${count(datagramsIn)}; ${polls} polls`;
 }
