@@ -1,12 +1,21 @@
 // The agent over CoAP against the bench's platform.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { decode } from "cborg";
 import packet from "coap-packet";
 import { Closed, Code, Counter, Post } from "../../host/abi.js";
+import { root } from "../paths.js";
 import { CoapPeer, type Uplink } from "./coap_peer.js";
 import { CoapRig, identity, seeded } from "./coap_rig.js";
+
+interface Vector {
+  id: string;
+  in: Record<string, string>;
+  out: Record<string, string>;
+}
 
 const { productKey, deviceName } = identity;
 const POST = `topic/sys/${productKey}/${deviceName}/thing/event/property/post`;
@@ -46,6 +55,24 @@ test("/auth carries the documented identity and signature, whatever the digest",
       assert.deepEqual(json(peer.uplinks[0]!), { id: "1", params: { version: "1.0.0" } });
       assert.equal(peer.uplinks[0]!.path, `topic/ota/device/inform/${productKey}/${deviceName}`);
     }
+});
+
+test("key, number and payload on the wire are those of the vectors", async () => {
+  const all = JSON.parse(readFileSync(join(root, "tests/vectors/alink.json"), "utf8")) as Vector[];
+  const vector = (id: string) => all.find((each) => each.id === id)!;
+  const rig = await CoapRig.create();
+  const peer = new CoapPeer(rig);
+  peer.random = vector("coap-key").in.random;
+  assert.equal(vector("coap-key").in.deviceSecret, identity.deviceSecret);
+  rig.advance(1000);
+  const [session] = peer.sessions.values();
+  assert.equal(session!.key.toString("hex"), vector("coap-key").out.key);
+  const options = (bytes: Buffer) =>
+    new Map(packet.parse(bytes).options.map(({ name, value }) => [String(name), Buffer.from(value).toString("hex")]));
+  assert.equal(options(rig.sent[1]!).get("2089"), vector("coap-seq-1").out.hex);
+  rig.post(Post.Publish, `/${productKey}/${deviceName}/user/a\0${vector("coap-payload").in.plain}`);
+  rig.advance(1000);
+  assert.equal(Buffer.from(packet.parse(rig.sent[2]!).payload).toString("hex"), vector("coap-payload").out.hex);
 });
 
 test("a property post gets its envelope, its number and its answer, piggy-backed and separate", async () => {

@@ -47,6 +47,8 @@ export class CoapPeer implements Far {
   replays = 0;
   /** Numbers that came under one token with two different messages. */
   conflicts = 0;
+  /** What /auth gives for the key, instead of one that is made up. */
+  random: string | undefined;
   /** Size exponent that the device is asked for from the second block of a body on. */
   szx = 6;
   /** An answer instead of the usual one. */
@@ -140,7 +142,7 @@ export class CoapPeer implements Far {
     const sign = createHmac(hash!, identity.deviceSecret).update(content).digest("hex");
     if (sign !== body.sign?.toLowerCase()) return { code: "4.01" };
     const n = this.auths.length;
-    const random = createHash("md5").update(`random ${n}`).digest("hex").slice(0, 16);
+    const random = this.random ?? createHash("md5").update(`random ${n}`).digest("hex").slice(0, 16);
     const token = createHash("md5").update(`token ${n}`).digest("hex");
     this.sessions.set(token, {
       key: deriveKey(identity.deviceSecret, random),
