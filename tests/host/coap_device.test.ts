@@ -182,3 +182,20 @@ test("start --coap --once --json ends with done", async (t) => {
   assert.equal(refused.code, 2);
   assert.match(refused.stderr, /--firmware goes with an update/);
 });
+
+test("over MQTT a device that wakes connects anew, and posts go on", async (t) => {
+  const platform = await platformFor(t);
+  const flash = join(folder(t), "device.flash");
+  const values = posts(platform);
+  const options = { endpoint: platform.ready.mqtts!, ca: readFileSync(platform.ready.ca), flash };
+  const device = deviceOf(t, platform, options);
+  await device.start();
+  assert.equal((await device.postProperties({ n: 1 })).code, 200);
+  const snapshot = await device.sleep();
+  const woken = deviceOf(t, platform, { ...options, snapshot });
+  const connected = once(woken, "device.connected");
+  await woken.start();
+  await connected;
+  assert.equal((await woken.postProperties({ n: 2 })).code, 200);
+  assert.deepEqual(values, [1, 2]);
+});
