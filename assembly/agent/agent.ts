@@ -102,7 +102,6 @@ export function resumed(elapsedMs: i32): i32 {
 export function counter(which: i32): i32 {
   if (which == Counter.BytesSent) return <i32>AGENT.bytesSent;
   if (which == Counter.BytesReceived) return <i32>AGENT.bytesReceived;
-  if (which == Counter.Underway) return 0;
   return which == Counter.Polls ? <i32>AGENT.polls : Code.BadArgument;
 }
 

@@ -101,7 +101,7 @@ export class Loop {
     const timer = setTimeout(this.wake, limitMs + 1);
     return new Promise((resolve) => {
       this.#quiet = (agent) => {
-        if (agent !== undefined && this.counter(Counter.Underway) !== 0 && performance.now() < until) return;
+        if (agent !== undefined && agent.exports.counter(Counter.Underway) > 0 && performance.now() < until) return;
         clearTimeout(timer);
         this.#quiet = undefined;
         resolve(agent?.snapshot());
