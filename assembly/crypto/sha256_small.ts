@@ -3,7 +3,7 @@
 import { fill } from "../bytes/text";
 import { BLOCK, Word, swapWords } from "./block";
 import { SMALL } from "./grade";
-import { W as SHA1_W } from "./sha1_mcu";
+import { W as SHA1_W } from "./sha1_small";
 import { K, Sha256 } from "./sha256_context";
 
 /** The schedule of the block in hand, 64 words: in the room of SHA-1's, which is wiped after every message as this is. */

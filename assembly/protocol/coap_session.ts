@@ -141,13 +141,17 @@ function idle(s: CoapSession): void {
   replyAbandon(s.reply);
 }
 
-/** The platform cannot be reached or says no: take the link down and try again after `retry` ms. */
-function lose(s: CoapSession, fault: i32, detail: i32, retry: u32): Progress {
-  // nobody knows whether it arrived
-  s.resent = s.request != Request.Auth && s.request != Request.None;
-  if (s.request < Request.Property) s.request = Request.None;
+/** Give the request in hand up, for now: nobody knows whether it arrived. */
+function forsake(s: CoapSession): void {
+  s.resent = s.request >= Request.Property;
+  if (!s.resent) s.request = Request.None;
   exchangeDrop(s.exchange);
   idle(s);
+}
+
+/** The platform cannot be reached or says no: take the link down and try again after `retry` ms. */
+function lose(s: CoapSession, fault: i32, detail: i32, retry: u32): Progress {
+  forsake(s);
   s.connected = false;
   s.fault = fault;
   s.detail = detail;
@@ -357,8 +361,12 @@ export function sessionStart(s: CoapSession): void {
   if (s.link == Link.Stopped) s.link = Link.Down;
 }
 
-/** The device slept: the link is gone, everything else is as it was. */
+/**
+ * The device slept: the link is gone, token and sequence are as they were. A request that was in hand begins anew under its
+ * number, because the platform may have forgotten its message ID (EXCHANGE_LIFETIME, RFC 7252 §4.8.2).
+ */
 export function sessionResumed(s: CoapSession): void {
+  if (s.step != Step.Idle) forsake(s);
   if (s.link == Link.Up || s.link == Link.Opening) s.dueAt = s.now;
   else if (s.link != Link.Closing) return;
   s.link = s.stopping ? Link.Stopped : Link.Down;

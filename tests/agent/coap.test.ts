@@ -449,6 +449,25 @@ async function cycle(rig: CoapRig, n: number): Promise<number> {
   return rig.sentBytes - before[0]! + rig.receivedBytes - before[1]!;
 }
 
+test("a sleep in the middle of a post: it goes again under its number, and arrives once", async () => {
+  for (const lost of ["the request", "the answer", "nothing"]) {
+    const { rig, peer } = await connected();
+    const id = rig.post(Post.Property, '{"a":1}');
+    if (lost === "the request") rig.weather = { ...rig.weather, loss: 1 };
+    rig.settle();
+    if (lost === "the answer") peer.received(rig.sent.at(-1)!, rig.now);
+    await rig.sleep(3_600_000);
+    rig.weather = { ...rig.weather, loss: 0 };
+    // the platform's memory of message IDs ends after 247 s
+    rig.now += 1_000_000;
+    rig.advance(5000);
+    assert.deepEqual(posted(rig, id), [{ event: "property.posted", id, code: 200 }], lost);
+    assert.equal(arrivals(peer).get('{"a":1}'), 1, lost);
+    assert.equal(peer.auths.length, 1, lost);
+    assert.equal(peer.replays, lost === "the answer" ? 1 : 0);
+  }
+});
+
 test("a wake, a confirmed post and the next sleep take no more than 400 bytes on air and no new /auth", async () => {
   const { rig, peer } = await connected();
   for (let n = 0; n < 5; n++) {

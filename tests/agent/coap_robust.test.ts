@@ -143,8 +143,9 @@ test("documents of every shape in every answer", async () => {
 const counting = new Counter(readFileSync(wasm("agent-coap"))).build();
 const dearest = new Map<string, number>();
 
-/** Put a module that counts into the rig. */
-function count(rig: CoapRig): void {
+/** Put a module that counts into the rig. -> the operations of all its calls so far. */
+function count(rig: CoapRig): () => number {
+  let sum = 0;
   const snapshot = rig.agent.snapshot();
   const inner = new WebAssembly.Instance(counting).exports as unknown as AgentExports & {
     opsRead: () => number;
@@ -156,12 +157,14 @@ function count(rig: CoapRig): void {
     wrapped[name] = (...args: number[]): number => {
       inner.opsReset();
       const result = (call as (...args: number[]) => number)(...args);
+      sum += inner.opsRead();
       dearest.set(name, Math.max(dearest.get(name) ?? 0, inner.opsRead()));
       return result;
     };
   }
   rig.agent = new Agent(wrapped as unknown as AgentExports);
   rig.agent.restore(snapshot);
+  return () => sum;
 }
 
 const LONGEST = {
@@ -234,6 +237,18 @@ test("no call takes more than 50,000 operations, whatever comes", async () => {
     [],
   );
   if (process.env.OPERATIONS === "show") console.log(Object.fromEntries(dearest));
+});
+
+test("from wake to sleep, a confirmed post takes at most 65,000 operations", async () => {
+  for (const contentFormat of ["json", "cbor"]) {
+    const { rig } = await bench({ contentFormat });
+    rig.advance(1000);
+    await rig.sleep(3_600_000);
+    const spent = count(rig);
+    rig.post(Post.Property, '{"temperature":21.5,"n":1}');
+    assert.ok(rig.advance(10_000, () => answers(rig) === 1));
+    assert.ok(spent() > 20_000 && spent() <= 65_000, `${spent()} operations`);
+  }
 });
 
 // ---- snapshots
