@@ -185,7 +185,7 @@ export const Counter = {
   BytesReceived: 1,
   /** Calls of `poll`. */
   Polls: 2,
-  /** CoAP: 1 while a request waits for its response, or to be sent: a device that sleeps then has to send it again. Else 0. */
+  /** CoAP only: 1 while a request waits for its response, or to be sent, and a device that sleeps has to send it again; else 0. */
   Underway: 3,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];

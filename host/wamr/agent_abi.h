@@ -178,7 +178,7 @@ enum alink_counter {
   ALINK_COUNTER_BYTES_RECEIVED = 1,
   /** Calls of `poll`. */
   ALINK_COUNTER_POLLS = 2,
-  /** CoAP: 1 while a request waits for its response, or to be sent: a device that sleeps then has to send it again. Else 0. */
+  /** CoAP only: 1 while a request waits for its response, or to be sent, and a device that sleeps has to send it again; else 0. */
   ALINK_COUNTER_UNDERWAY = 3,
 };
 
