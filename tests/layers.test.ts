@@ -23,7 +23,9 @@ const ORDER = ["bytes", "crypto", "codec", "protocol", "agent", "index"];
 const ONE_CODEC: Record<string, string> = {
   "json -> json_text": "strings and keys are one part of the reader",
   "json_escape -> json_text": "which bytes have an escape is one table",
-  "cbor -> json": "one is made of the other",
+  "cbor_encode -> cbor": "writing and reading have heads and the stack in common",
+  "cbor_decode -> cbor": "as above",
+  "cbor_encode -> json": "it is made of JSON's tokens",
   "http -> http_range": "Content-Range is one field of the response head",
   "http -> url": "the request line and Host are written from the URL",
 };

@@ -11,7 +11,8 @@ import {
   writerDone,
   writerInit,
 } from "../bytes/writer";
-import { cborEncode, cborEncodeInit, cborPutHead, cborPutText } from "../codec/cbor";
+import { cborPutHead, cborPutText } from "../codec/cbor";
+import { cborEncode, cborEncodeInit } from "../codec/cbor_encode";
 import {
   CoapOption,
   CoapType,

@@ -8,7 +8,8 @@
 import { Closed, Code } from "../abi";
 import { litLen, litPtr, S } from "../bytes/text";
 import { writerInit } from "../bytes/writer";
-import { cborDecode, cborInit } from "../codec/cbor";
+import { cborInit } from "../codec/cbor";
+import { cborDecode } from "../codec/cbor_decode";
 import {
   CoapCode,
   CoapOption,

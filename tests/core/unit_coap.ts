@@ -1,6 +1,8 @@
 // The CoAP codec's internals for tests on Node, as unit_codec.ts.
 
 import * as cbor from "../../assembly/codec/cbor";
+import { cborDecode as decode } from "../../assembly/codec/cbor_decode";
+import { cborEncode as encode, cborEncodeInit } from "../../assembly/codec/cbor_encode";
 import * as coap from "../../assembly/codec/coap";
 import { JsonReader, JsonToken, jsonInit } from "../../assembly/codec/json";
 import { putBytes, Writer, writerDone, writerInit } from "../../assembly/bytes/writer";
@@ -97,7 +99,7 @@ export function cborEncode(out: usize, cap: u32, ptr: usize, len: u32, slice: u3
   const r = changetype<JsonReader>(READER);
   jsonInit(r);
   writerInit(w(), out, cap);
-  cbor.cborEncodeInit(its(), r, w());
+  cborEncodeInit(its(), r, w());
   r.at = ptr;
   r.end = ptr;
   let code: i32 = JsonToken.NeedMore;
@@ -105,7 +107,7 @@ export function cborEncode(out: usize, cap: u32, ptr: usize, len: u32, slice: u3
     const n = left < slice ? left : slice;
     r.end += n;
     left -= n;
-    code = cbor.cborEncode(its(), r, w());
+    code = encode(its(), r, w());
   }
   return code < 0 ? code : code == JsonToken.End ? writerDone(w()) : -1;
 }
@@ -124,7 +126,7 @@ export function cborDecode(out: usize, ptr: usize, len: u32, slice: u32): i32 {
       left -= n;
     }
     writerInit(w(), to, 96);
-    const code = cbor.cborDecode(c, w());
+    const code = decode(c, w());
     if (code < 0) return code;
     to += writerDone(w());
   }
