@@ -174,6 +174,20 @@ export const enum Post {
   UpdateLater = 8,
   /** Refuse it: the platform is told, and its task fails; no payload. */
   UpdateNever = 9,
+  /** CoAP: ask the platform for its messages now; no payload. Over other transports they come by themselves. */
+  Pull = 10,
+}
+
+/** What `counter` counts since the instance began; each wraps at 2^32. */
+export const enum Counter {
+  /** Bytes that the host sent on all channels: of a datagram, its payload. */
+  BytesSent = 0,
+  /** Bytes that came in. */
+  BytesReceived = 1,
+  /** Calls of `poll`. */
+  Polls = 2,
+  /** CoAP only: 1 while a request waits for its response, or to be sent, and a device that sleeps has to send it again; else 0. */
+  Underway = 3,
 }
 
 /** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */

@@ -35,6 +35,17 @@ export function poll(nowMs: i32): i32 {
 export function timeout(): i32 {
   return agent.timeout();
 }
+/**
+ * The device slept for `elapsedMs` (>= 0) after this memory was last in use: `nowMs` may begin anew, and every link is gone.
+ * To be called once, before the next `poll`. -> Ok, BadArgument, or BadState when the agent had not been polled yet.
+ */
+export function resumed(elapsedMs: i32): i32 {
+  return agent.resumed(elapsedMs);
+}
+/** -> a number of work or traffic, `which` is one of `Counter`; as a u32. BadArgument for another one. */
+export function counter(which: i32): i32 {
+  return agent.counter(which);
+}
 /** -> where received bytes of a channel go. */
 export function rxPtr(ch: i32): i32 {
   return channels.rxPtr(ch);

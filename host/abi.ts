@@ -184,8 +184,23 @@ export const Post = {
   UpdateLater: 8,
   /** Refuse it: the platform is told, and its task fails; no payload. */
   UpdateNever: 9,
+  /** CoAP: ask the platform for its messages now; no payload. Over other transports they come by themselves. */
+  Pull: 10,
 } as const;
 export type Post = (typeof Post)[keyof typeof Post];
+
+/** What `counter` counts since the instance began; each wraps at 2^32. */
+export const Counter = {
+  /** Bytes that the host sent on all channels: of a datagram, its payload. */
+  BytesSent: 0,
+  /** Bytes that came in. */
+  BytesReceived: 1,
+  /** Calls of `poll`. */
+  Polls: 2,
+  /** CoAP only: 1 while a request waits for its response, or to be sent, and a device that sleeps has to send it again; else 0. */
+  Underway: 3,
+} as const;
+export type Counter = (typeof Counter)[keyof typeof Counter];
 
 /** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */
 export const Event = {
@@ -379,6 +394,13 @@ export interface AgentExports {
   poll(nowMs: number): number;
   /** -> milliseconds after the last `poll` until the next one is due if nothing else happens; -1 = none. */
   timeout(): number;
+  /**
+   * The device slept for `elapsedMs` (>= 0) after this memory was last in use: `nowMs` may begin anew, and every link is gone.
+   * To be called once, before the next `poll`. -> Ok, BadArgument, or BadState when the agent had not been polled yet.
+   */
+  resumed(elapsedMs: number): number;
+  /** -> a number of work or traffic, `which` is one of `Counter`; as a u32. BadArgument for another one. */
+  counter(which: number): number;
   /** -> where received bytes of a channel go. */
   rxPtr(ch: number): number;
   /** -> how many received bytes fit at rxPtr; 0 = stop reading from the link. */

@@ -8,3 +8,4 @@ export { type FlashLayout, flashLayout, LayoutError, type Region } from "./node/
 export { ConfigurationError } from "./node/loop.js";
 export { PostError, type Posted } from "./node/posts.js";
 export type { RecordOptions } from "./node/recording.js";
+export { SnapshotError } from "./node/snapshot.js";

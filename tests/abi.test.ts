@@ -96,3 +96,20 @@ test("only features of the first WebAssembly release are used", () => {
   module.setFeatures(binaryen.Features.MVP);
   assert.ok(module.validate());
 });
+
+test("agent-coap.wasm keeps the same contract: its exports, no import, no start, no mutable global, MVP alone", () => {
+  const bytes = readFileSync(wasm("agent-coap"));
+  const coap = new WebAssembly.Module(bytes);
+  assert.deepEqual(WebAssembly.Module.imports(coap), []);
+  const names = (of: WebAssembly.Module) => WebAssembly.Module.exports(of).map(({ name, kind }) => `${kind} ${name}`);
+  assert.deepEqual(names(coap).sort(), names(compiled).sort());
+  const [theirs, ours] = [new WebAssembly.Instance(compiled).exports, new WebAssembly.Instance(coap).exports];
+  for (const [name, call] of Object.entries(theirs))
+    if (typeof call === "function") assert.equal((ours[name] as () => void).length, call.length, name);
+  const binary = binaryen.readBinary(bytes);
+  const text = binary.emitText();
+  assert.match(text, /\(func /, "the text is there at all");
+  assert.doesNotMatch(text, /\(start |memory\.(grow|size|copy|fill|init)|\(global [^()]*\(mut /);
+  binary.setFeatures(binaryen.Features.MVP);
+  assert.ok(binary.validate());
+});

@@ -80,40 +80,58 @@ test("docs/size.md says what tests/budget.json says", () => {
   );
 });
 
-async function table(): Promise<string> {
-  const [full, lite] = [await readArena(root, "agent"), await readArena(root, "agent-lite")];
-  const sum = (list: { bytes: number }[]) => list.reduce((total, { bytes }) => total + bytes, 0);
+/** The tables of memory: the modules whose arena is the same file stand side by side. */
+const TABLES = [
+  { file: "ram.md", arena: "arena.ts", modules: ["agent", "agent-lite"] },
+  { file: "ram-coap.md", arena: "coap_arena.ts", modules: ["agent-coap"] },
+];
+
+/** A row: a name, a figure for each module, what it is for. */
+const row = (name: string, figures: (string | number)[], purpose: string): string =>
+  `| ${[name, ...figures, purpose].join(" | ")} |`;
+
+async function table({ arena, modules }: (typeof TABLES)[number]): Promise<string> {
+  const buffers = await Promise.all(modules.map((name) => readArena(root, name)));
   const lines = [
-    "# RAM of agent.wasm and agent-lite.wasm",
+    `# RAM of ${modules.map((name) => `${name}.wasm`).join(" and ")}`,
     "",
-    "Every static structure and buffer of the modules, in bytes. Generated from `assembly/arena.ts` by `tests/budget.test.ts`; to",
-    "bring it up to date: `RAM_TABLE=write node --test build/tests/budget.test.js`. Nothing is allocated while a module runs, so",
-    "this is all there is beside the runtime's own needs. The budgets: [size.md](size.md).",
+    `Every static structure and buffer, in bytes. Generated from \`assembly/${arena}\` by \`tests/budget.test.ts\`; to bring it up to`,
+    "date: `RAM_TABLE=write node --test build/tests/budget.test.js`. Nothing is allocated while a module runs, so this is all",
+    "there is beside the runtime's own needs. The budgets: [size.md](size.md).",
     "",
-    "| name | agent | lite | what for |",
-    "|---|---:|---:|---|",
+    row("name", modules, "what for"),
+    `|---|${"---:|".repeat(modules.length)}---|`,
   ];
   let group = "";
-  full.forEach((buffer, i) => {
-    if (buffer.group !== group) lines.push(`| | | | **${buffer.group}** |`);
+  buffers[0]!.forEach((buffer, i) => {
+    const none = modules.map(() => "");
+    if (buffer.group !== group) lines.push(row("", none, `**${buffer.group}**`));
     group = buffer.group;
-    lines.push(`| ${buffer.name} | ${buffer.bytes} | ${lite[i]!.bytes} | ${buffer.purpose.replaceAll("|", "\\|")} |`);
+    const bytes = buffers.map((list) => list[i]!.bytes);
+    lines.push(row(buffer.name, bytes, buffer.purpose.replaceAll("|", "\\|")));
   });
-  const totals = [measured.agent!.memory, measured["agent-lite"]!.memory] as const;
-  const rest = [totals[0] - sum(full), totals[1] - sum(lite)] as const;
-  lines.push(`| literals, tables, alignment | ${rest[0]} | ${rest[1]} | what the compiler places beside the arena |`);
-  lines.push(`| **total** (\`__heap_base\`) | **${totals[0]}** | **${totals[1]}** | |`, "");
+  const totals = modules.map((name) => measured[name]!.memory);
+  const rest = buffers.map((list, i) => totals[i]! - list.reduce((sum, { bytes }) => sum + bytes, 0));
+  lines.push(row("literals, tables, alignment", rest, "what the compiler places beside the arena"));
+  lines.push(
+    row(
+      "**total** (`__heap_base`)",
+      totals.map((total) => `**${total}**`),
+      "",
+    ),
+    "",
+  );
   return lines.join("\n");
 }
 
-test("docs/ram.md is what the arena says", async () => {
-  const expected = await table();
-  const file = join(root, "docs", "ram.md");
-  if (process.env.RAM_TABLE === "write") writeFileSync(file, expected);
-  const actual = readFileSync(file, "utf8");
-  assert.equal(
-    actual,
-    expected,
-    "docs/ram.md is not up to date: run RAM_TABLE=write node --test build/tests/budget.test.js, and commit it",
-  );
-});
+for (const one of TABLES)
+  test(`docs/${one.file} is what the arena says`, async () => {
+    const expected = await table(one);
+    const file = join(root, "docs", one.file);
+    if (process.env.RAM_TABLE === "write") writeFileSync(file, expected);
+    assert.equal(
+      readFileSync(file, "utf8"),
+      expected,
+      `docs/${one.file} is not up to date: run RAM_TABLE=write node --test build/tests/budget.test.js, and commit it`,
+    );
+  });

@@ -23,6 +23,9 @@ const ORDER = ["bytes", "crypto", "codec", "protocol", "agent", "index"];
 const ONE_CODEC: Record<string, string> = {
   "json -> json_text": "strings and keys are one part of the reader",
   "json_escape -> json_text": "which bytes have an escape is one table",
+  "cbor_encode -> cbor": "writing and reading have heads and the stack in common",
+  "cbor_decode -> cbor": "as above",
+  "cbor_encode -> json": "it is made of JSON's tokens",
   "http -> http_range": "Content-Range is one field of the response head",
   "http -> url": "the request line and Host are written from the URL",
 };
@@ -61,10 +64,10 @@ function refuse(faults: string[]): void {
   assert.equal(faults.length, 0, `\n${faults.join("\n")}`);
 }
 
-/** `assembly/codec/json` -> `codec`, `assembly/abi.ts` -> `abi`, any entry of a module -> `index`. */
+/** `assembly/codec/json` -> `codec`, `assembly/abi.ts` -> `abi`, any entry or arena of a module -> `index`, `arena`. */
 function layerOf(path: string): string {
   const [, first] = path.replace(/\.ts$/, "").split("/");
-  return /^(\w+_)?index$/.test(first!) ? "index" : first!;
+  return /^(?:\w+_)?(index|arena)$/.exec(first!)?.[1] ?? first!;
 }
 
 const nameOf = (path: string): string => posix.basename(path).replace(/\.ts$/, "");
@@ -112,6 +115,11 @@ test("every named exception is in use", () => {
 test("an entry exports its own layer and nothing else", () => {
   const targets = importsOf("assembly/index.ts").map((edge) => edge.target);
   assert.deepEqual(targets, ["assembly/agent/agent", "assembly/agent/channels"]);
+  const coap = importsOf("assembly/coap_index.ts").map((edge) => edge.target);
+  assert.deepEqual(
+    coap,
+    ["abi", "agent/coap_agent", "agent/coap_inbox", "agent/coap_queue"].map((of) => `assembly/${of}`),
+  );
   for (const entry of sources("assembly").filter((file) => file === "assembly/crypto_index.ts")) {
     const above = importsOf(entry).filter((edge) => !["bytes", "crypto"].includes(layerOf(edge.target ?? "/")));
     refuse(above.map((edge) => told(edge, "the modules of digests know bytes/ and crypto/ alone")));
@@ -157,10 +165,20 @@ function graphOf(edges: Import[], node: (path: string) => string): Map<string, M
   return graph;
 }
 
+/** An agent and its arena belong together: no module has two. */
+test("an agent knows its own arena", () => {
+  const faults = importsBelow("assembly/agent").flatMap((edge) => {
+    if (layerOf(edge.target ?? "") !== "arena") return [];
+    const own = nameOf(edge.file).startsWith("coap_") ? "coap_arena" : "arena";
+    return nameOf(edge.target!) === own ? [] : [told(edge, `its arena is ${own}`)];
+  });
+  refuse(faults);
+});
+
 /** A folder below `top`, or the file itself where it stands in `top`; the arena is the agent's. */
 function folderOf(path: string): string {
   const parts = path.split("/");
-  if (path === "assembly/arena") return "assembly/agent";
+  if (/^assembly\/(\w+_)?arena$/.test(path)) return "assembly/agent";
   return parts.length > 2 ? parts.slice(0, 2).join("/") : path;
 }
 

@@ -47,6 +47,7 @@ test("every file that the documents link to is there", async () => {
     "docs/state-region.md",
     "docs/boot-record.md",
     "docs/wamr.md",
+    "docs/coap.md",
   ]) {
     const text = await readFile(join(root, file), "utf8");
     const links = [...text.matchAll(/\]\(([^)#]+)\)/g)]

@@ -2,7 +2,7 @@
  * The agent behind the exports: owns the sessions, routes what comes in over the channels, and answers `poll`. Each call
  * does a bounded piece of work; while the event queue has no room for a full piece, nothing goes on that could emit one.
  */
-import { ABI_VERSION, Boot, Channel, Code, Done, ENTROPY, Event, FlashOp, Want } from "../abi";
+import { ABI_VERSION, Boot, Channel, Closed, Code, Counter, Done, ENTROPY, Event, FlashOp, Want } from "../abi";
 import {
   AGENT,
   ALINK,
@@ -33,7 +33,7 @@ import { Task } from "../protocol/update_task";
 import { assemble } from "./assemble";
 import { readConfiguration } from "./config";
 import { inboxFree, post as inboxPost, reply as inboxReply } from "./inbox";
-import { channelWants } from "./channels";
+import { channelWants, closed } from "./channels";
 import { wire } from "./wiring";
 import { work } from "./work";
 
@@ -75,9 +75,31 @@ export function poll(nowMs: i32): i32 {
     FETCH.now = nowMs;
     sessionStart(SESSION);
   }
-  AGENT.now = nowMs;
+  if (AGENT.resumed) AGENT.shift = AGENT.now - nowMs;
+  AGENT.resumed = false;
+  AGENT.now = nowMs + AGENT.shift;
+  AGENT.polls += 1;
   const again = UPDATE.task != Task.Restart && AGENT.seeded && work();
   return wants(again);
+}
+
+/** The device slept: time went on, and nothing is left of the links. */
+export function resumed(elapsedMs: i32): i32 {
+  if (!CONFIG.assembled) return Code.BadState;
+  if (elapsedMs < 0) return Code.BadArgument;
+  AGENT.now += elapsedMs;
+  AGENT.resumed = true;
+  SESSION.now = AGENT.now;
+  FETCH.now = AGENT.now;
+  closed(Channel.Mqtt, Closed.Broken);
+  closed(Channel.Http, Closed.Broken);
+  return Code.Ok;
+}
+
+export function counter(which: i32): i32 {
+  if (which == Counter.BytesSent) return <i32>AGENT.bytesSent;
+  if (which == Counter.BytesReceived) return <i32>AGENT.bytesReceived;
+  return which == Counter.Polls ? <i32>AGENT.polls : Code.BadArgument;
 }
 
 function wants(again: bool): i32 {

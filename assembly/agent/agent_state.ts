@@ -3,6 +3,14 @@
 @final
 export class AgentState {
   now: u32 = 0;
+  /** What is added to the host's clock, which may begin anew after a sleep. */
+  shift: u32 = 0;
+  /** The device slept: `now` is what the next poll begins with. */
+  resumed: bool = false;
+  // counters, see `Counter`
+  bytesSent: u32 = 0;
+  bytesReceived: u32 = 0;
+  polls: u32 = 0;
   /** The entropy is there. */
   seeded: bool = false;
   /** The state region was read, or there is none. */

@@ -27,6 +27,7 @@ export function rxCap(ch: i32): i32 {
 export function received(ch: i32, n: i32): i32 {
   if (n < 0 || n > rxCap(ch)) return Code.BadArgument;
   if (n == 0) return Code.Ok;
+  AGENT.bytesReceived += n;
   if (ch == Channel.Mqtt) sessionReceived(SESSION, n);
   else fetchReceived(FETCH, n);
   return Code.Ok;
@@ -48,6 +49,7 @@ export function txLen(ch: i32): i32 {
 export function sent(ch: i32, n: i32): i32 {
   if (n < 0 || n > txLen(ch)) return Code.BadArgument;
   if (n == 0) return Code.Ok;
+  AGENT.bytesSent += n;
   if (ch == Channel.Mqtt) sessionSent(SESSION, n);
   else FETCH.txAt += n;
   return Code.Ok;

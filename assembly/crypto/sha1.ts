@@ -2,16 +2,18 @@
 
 import { fill } from "../bytes/text";
 import { BLOCK, BLOCK_AT, STATE_AT, blockFill, blockLength, blockPad, swapWords } from "./block";
-import { HOST } from "./grade";
+import { HOST, SMALL } from "./grade";
 import { SHA1_LENGTH, Sha1 } from "./sha1_context";
 import * as host from "./sha1_host";
 import * as mcu from "./sha1_mcu";
+import * as small from "./sha1_small";
 
 export { SHA1_LENGTH, Sha1 } from "./sha1_context";
 
 /** Compress `len` bytes, a multiple of 64, in the way of the grade. */
 export function sha1Blocks(ctx: Sha1, ptr: usize, len: usize): void {
   if (HOST) host.blocks(ctx, ptr, len);
+  else if (SMALL) small.blocks(ctx, ptr, len);
   else mcu.blocks(ctx, ptr, len);
 }
 
@@ -56,5 +58,6 @@ export function sha1Final(ctx: Sha1, out: usize): void {
 /** Forget the last block where it was spread out beside the context. */
 export function sha1Wipe(): void {
   if (HOST) host.wipe();
+  else if (SMALL) small.wipe();
   else mcu.wipe();
 }

@@ -3,14 +3,14 @@
 
 import { fill } from "../bytes/text";
 import { BLOCK, Word, swapWords } from "./block";
-import { HOST } from "./grade";
+import { HOST, SMALL } from "./grade";
 import { Sha1 } from "./sha1_context";
 
 /** Bytes in twenty words of the message schedule, one round. */
 const ROUND: usize = 80;
 
 /** The message schedule of the block in hand, eighty words; shared by all contexts. */
-export const W: usize = HOST ? 0 : memory.data(320);
+export const W: usize = HOST || SMALL ? 0 : memory.data(320);
 
 /** Forget the last message. */
 export function wipe(): void {

@@ -3,10 +3,11 @@
 import { fill } from "../bytes/text";
 import { BLOCK, Word, swapWords } from "./block";
 import { SMALL } from "./grade";
+import { W as SHA1_W } from "./sha1_small";
 import { K, Sha256 } from "./sha256_context";
 
-/** The schedule of the block in hand, 64 words; shared by all contexts. */
-const W: usize = SMALL ? memory.data(256, 4) : 0;
+/** The schedule of the block in hand, 64 words: in the room of SHA-1's, which is wiped after every message as this is. */
+const W: usize = SMALL ? SHA1_W : 0;
 
 /** Forget the last message. */
 export function wipe(): void {

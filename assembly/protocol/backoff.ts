@@ -21,7 +21,8 @@ export function randomSeed(r: Random, ptr: usize): void {
   if (r.state == 0) r.state = 0x9e3779b9;
 }
 
-function randomNext(r: Random): u32 {
+/** The next 32 bits. */
+export function randomNext(r: Random): u32 {
   let x = r.state;
   x ^= x << 13;
   x ^= x >>> 17;

@@ -3,10 +3,10 @@
  * set of any size) is several pieces of the same kind. Whoever emits makes sure of `eventsRoom` first, so that nothing
  * is ever dropped: while there is no room, the sessions stand still and close their receive windows.
  */
-import { Event, EVENT_PIECE, Piece } from "../abi";
+import { Event, Piece } from "../abi";
 import { move, S } from "../bytes/text";
 import { putByte, putSigned, putText, Writer, writerDone, writerInit } from "../bytes/writer";
-import { EVENT_QUEUE } from "../profile";
+import { EVENT_PIECE, EVENT_QUEUE, SHORT_EVENT } from "../profile";
 
 /** Bytes before each piece: kind, how it goes on, length (u16). */
 const HEAD: u32 = 4;
@@ -28,11 +28,11 @@ export function eventsInit(e: Events, buffer: usize, writer: Writer): void {
 }
 
 /** What one step may emit at most: a piece of the full size and a short event. */
-const STEP: u32 = HEAD + EVENT_PIECE + HEAD + 200;
+const STEP: u32 = HEAD + EVENT_PIECE + HEAD + SHORT_EVENT;
 
 /** Whether there is room for what one step may emit. */
 export function eventsRoom(e: Events): bool {
-  return <u32>EVENT_QUEUE - (e.end - e.at) >= STEP;
+  return EVENT_QUEUE - (e.end - e.at) >= STEP;
 }
 
 /** Begin a piece; the writer takes at most EVENT_PIECE bytes. */
@@ -42,9 +42,9 @@ export function pieceBegin(e: Events): Writer {
     e.end -= e.at;
     e.at = 0;
   }
-  let room = <u32>EVENT_QUEUE - e.end;
+  let room = EVENT_QUEUE - e.end;
   room = room < HEAD ? 0 : room - HEAD;
-  writerInit(e.writer, e.buffer + e.end + HEAD, room < <u32>EVENT_PIECE ? room : <u32>EVENT_PIECE);
+  writerInit(e.writer, e.buffer + e.end + HEAD, room < EVENT_PIECE ? room : EVENT_PIECE);
   return e.writer;
 }
 

@@ -21,7 +21,8 @@ export class Identity {
   signMethod: Digest = Digest.Sha256;
 }
 
-function absorb(ctx: Hmac, key: usize, value: usize): void {
+/** Take a submitted member into the signature: its name, then its value. */
+export function absorb(ctx: Hmac, key: usize, value: usize): void {
   hmacUpdate(ctx, litPtr(key), litLen(key));
   hmacUpdate(ctx, litPtr(value), litLen(value));
 }

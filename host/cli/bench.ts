@@ -1,4 +1,4 @@
-// `alink-agent bench`: the speed of the digests, HMAC and AES beside other libraries', and the sizes of the modules.
+// `alink-agent bench`: the speed of digests, HMAC, AES and of posts over CoAP beside other libraries', and the sizes of the modules.
 //
 // All subjects of a case take turns in one process, many short turns each, so that whatever slows the machine down for a
 // while hits all of them; a ratio is the median of the ratios turn by turn. Nothing is asserted: a benchmark reports.
@@ -8,11 +8,12 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { chart } from "./bench_chart.js";
+import { COAP_CASE, coapPosters, OTHER, PAYLOAD, turnOf } from "./bench_coap.js";
 import { type Case, inputOf, loadSubjects, OURS, type Work } from "./bench_subjects.js";
 import { measureUpdate, UPDATE_NAME } from "./bench_update.js";
 import { Output, UsageError } from "./output.js";
 
-/** One line of the result: one subject in one case. `unit` is MB/s (10^6 bytes), or bytes for the size of a module. */
+/** One line of the result: one subject in one case. `unit` is MB/s (10^6 bytes), posts per second of processor time, or bytes for the size of a module. */
 export interface Result {
   name: string;
   subject: string;
@@ -21,7 +22,7 @@ export interface Result {
   median: number;
   p10: number;
   p90: number;
-  unit: "MB/s" | "bytes";
+  unit: "MB/s" | "posts/s" | "bytes";
   /** This subject's figure over the other's, by the other's name: median of the ratios of their turns. */
   ratioTo: Record<string, number>;
   version: string;
@@ -106,30 +107,63 @@ export function measure(subject: Case, versions: Map<string, string | undefined>
     name,
     subject: library,
     size,
-    median: rounded(percentile(speeds, 0.5), 4),
-    p10: rounded(percentile(speeds, 0.1), 4),
-    p90: rounded(percentile(speeds, 0.9), 4),
+    ...spread(speeds),
     unit: "MB/s",
-    ratioTo: Object.fromEntries(
-      runs
-        .filter((other) => other.library !== library)
-        .map((other) => [
-          other.library,
-          rounded(
-            percentile(
-              speeds.map((speed, i) => speed / other.speeds[i]!),
-              0.5,
-            ),
-            3,
-          ),
-        ]),
-    ),
+    ratioTo: ratios(runs, library, speeds),
     version: versions.get(library) ?? "",
     machine: machine(),
   }));
 }
 
-const MODULES = ["crypto.wasm", "crypto-mcu.wasm", "crypto-small.wasm", "agent.wasm"];
+/** Posts in a turn, and turns that do not count. */
+const POSTS = { turn: 200, warmUp: 10 };
+
+/** Posts over CoAP, the two subjects taking turns; one result for each. */
+export async function measureCoap(ourVersion: string, roundCount: number, posts = POSTS.turn): Promise<Result[]> {
+  const { ours, other, version } = await coapPosters();
+  const runs = [
+    { subject: OURS, poster: ours, version: ourVersion, speeds: [] as number[] },
+    ...(other === undefined ? [] : [{ subject: OTHER, poster: other, version, speeds: [] as number[] }]),
+  ];
+  for (let round = -POSTS.warmUp; round < roundCount; round++)
+    for (let i = 0; i < runs.length; i++) {
+      const run = runs[(i + round + POSTS.warmUp) % runs.length]!;
+      const speed = await turnOf(run.poster, posts);
+      if (round >= 0) run.speeds.push(speed);
+    }
+  return runs.map(({ subject, version: own, speeds }) => ({
+    name: COAP_CASE,
+    subject,
+    size: PAYLOAD.length,
+    ...spread(speeds),
+    unit: "posts/s",
+    ratioTo: ratios(
+      runs.map((run) => ({ library: run.subject, speeds: run.speeds })),
+      subject,
+      speeds,
+    ),
+    version: own,
+    machine: machine(),
+  }));
+}
+
+function spread(speeds: number[]): Pick<Result, "median" | "p10" | "p90"> {
+  const at = (share: number) => rounded(percentile(speeds, share), 4);
+  return { median: at(0.5), p10: at(0.1), p90: at(0.9) };
+}
+
+/** The median of the ratios turn by turn to each of the others. */
+function ratios(runs: { library: string; speeds: number[] }[], own: string, speeds: number[]): Record<string, number> {
+  const others = runs.filter(({ library }) => library !== own);
+  return Object.fromEntries(
+    others.map((other) => {
+      const turns = speeds.map((speed, i) => speed / other.speeds[i]!);
+      return [other.library, rounded(percentile(turns, 0.5), 3)];
+    }),
+  );
+}
+
+const MODULES = ["crypto.wasm", "crypto-mcu.wasm", "crypto-small.wasm", "agent.wasm", "agent-coap.wasm"];
 
 /** The sizes of the modules that are built, as results. */
 function moduleSizes(version: string): Result[] {
@@ -170,7 +204,7 @@ function print(output: Output, results: Result[]): void {
   if (first.unit === "bytes") output.table(results.map(({ name, median }) => [name, `${median} bytes`]));
   else {
     const title = output.strong(`${first.name}, ${sizeText(first.size)}`);
-    output.table([[title], ["", "subject", "MB/s", "10 % - 90 %", `${OURS} / it`], ...results.map(row)]);
+    output.table([[title], ["", "subject", first.unit, "10 % - 90 %", `${OURS} / it`], ...results.map(row)]);
   }
 }
 
@@ -190,9 +224,10 @@ async function measureAll(output: Output, filter: string | undefined, effort: Ef
   const { cases, versions } = await loadSubjects();
   const wanted = cases.filter(({ name, size }) => filter === undefined || `${name} ${size}`.includes(filter));
   const updates = filter === undefined || UPDATE_NAME.includes(filter);
-  if (wanted.length === 0 && !updates)
+  const coapWanted = filter === undefined || `${COAP_CASE} ${PAYLOAD.length}`.includes(filter);
+  if (wanted.length === 0 && !updates && !coapWanted)
     throw new UsageError(
-      `no case matches --filter ${filter}: ${[...new Set(cases.map(({ name }) => name)), UPDATE_NAME].join(", ")}`,
+      `no case matches --filter ${filter}: ${[...new Set(cases.map(({ name }) => name)), UPDATE_NAME, COAP_CASE].join(", ")}`,
     );
   output.line(machine());
   output.line([...versions].map(([name, version]) => `${name} ${version ?? "(not installed)"}`).join(", "));
@@ -204,6 +239,11 @@ async function measureAll(output: Output, filter: string | undefined, effort: Ef
   }
   if (updates) {
     const measured = await measureUpdate(UPDATE_ROUNDS, versions.get(OURS) ?? "", machine());
+    print(output, measured);
+    results.push(...measured);
+  }
+  if (coapWanted) {
+    const measured = await measureCoap(versions.get(OURS) ?? "", effort.rounds);
     print(output, measured);
     results.push(...measured);
   }
@@ -233,7 +273,7 @@ function rounds(text: string): number {
 export function register(program: Command): void {
   program
     .command("bench")
-    .description("measure the digests, HMAC and AES beside other libraries, and the sizes of the modules")
+    .description("measure digests, HMAC, AES and posts over CoAP beside other libraries, and the sizes of the modules")
     .option("--json", "one JSON object a line: name, subject, size, median, p10, p90, unit, ratioTo, version, machine")
     .option("--filter <text>", 'only cases whose "name size" holds the text, such as "md5" or "sha256 64"')
     .option("--rounds <count>", "turns of each library in each case", rounds, DEFAULT_EFFORT.rounds)

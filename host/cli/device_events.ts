@@ -14,8 +14,21 @@ const CONNACK: Record<number, string> = {
   5: "not authorised: the device is disabled",
 };
 
+/** Response codes of /auth over CoAP, as the module tells them, with what to check. */
+const COAP_AUTH: Record<number, string> = {
+  400: "4.00: a member is missing or out of range: check clientId and signMethod",
+  401: "4.01: check deviceSecret, productKey and deviceName",
+  403: "4.03: the device is disabled",
+};
+
 /** The one refusal that says nothing about the identity. */
 const CONNACK_UNAVAILABLE = 3;
+
+/** The platform's answer in its protocol's words; CoAP has numbers from 400 on. */
+function refusal(detail: number): string {
+  if (detail < 400) return `CONNACK ${detail}, ${CONNACK[detail] ?? "unknown"}`;
+  return `CoAP ${COAP_AUTH[detail] ?? `${Math.floor(detail / 100)}.${String(detail % 100).padStart(2, "0")}`}`;
+}
 
 /** The error that ends a command when the device cannot get further by itself; undefined while it goes on trying. */
 export function hopeless(event: AgentEvent, device: Device, name: string): Error | undefined {
@@ -26,10 +39,9 @@ export function hopeless(event: AgentEvent, device: Device, name: string): Error
     return new Error(
       `the certificate of the platform is not trusted${link && `: ${link}`}: name the certificate authority with --ca FILE, and use the host name that the certificate names`,
     );
-  if (code === Code.Refused && detail !== CONNACK_UNAVAILABLE)
-    return new Error(
-      `the platform refused the identity of ${name}: CONNACK ${detail}, ${CONNACK[detail] ?? "unknown"}`,
-    );
+  // 0: a reset over CoAP, which says nothing about the identity either.
+  if (code === Code.Refused && detail !== CONNACK_UNAVAILABLE && detail !== 0)
+    return new Error(`the platform refused the identity of ${name}: ${refusal(detail)}`);
   // An orderly end belongs to a restart or to the command's own end.
   if (retryMs >= 0 || code === Code.Ok) return undefined;
   return new Error(`${name} was disconnected for good: ${codeName(code)}${link && `: ${link}`}`);

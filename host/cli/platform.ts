@@ -14,11 +14,19 @@ interface PlatformArguments {
   http: number | false;
   https: number | false;
   api: number | false;
+  coap: number | false;
 }
 
-const DEFAULT_PORTS: Record<Service, number> = { mqtt: 1883, mqtts: 8883, http: 8080, https: 8443, api: 8081 };
+const DEFAULT_PORTS: Record<Service, number> = {
+  mqtt: 1883,
+  mqtts: 8883,
+  http: 8080,
+  https: 8443,
+  api: 8081,
+  coap: 5682,
+};
 /** Services whose options are accepted before they exist. */
-const LATER = ["coap", "coaps", "ws", "wss"];
+const LATER = ["coaps", "ws", "wss"];
 
 /** A port number, or "off". */
 function port(text: string): number | false {
@@ -42,7 +50,7 @@ function fault(text: string, faults: Faults): Faults {
 export function register(program: Command): void {
   const command = program
     .command("platform")
-    .description("run the local platform: MQTT broker, object storage and cloud API on this machine")
+    .description("run the local platform: MQTT broker, CoAP server, object storage and cloud API on this machine")
     .requiredOption("--fixtures <file>", "access keys, products and devices (JSON)")
     .option("--data <dir>", "keep CA, packages, jobs and versions here (default: a temporary directory)")
     .option("--host <address>", "address to listen on", "127.0.0.1");
@@ -52,16 +60,20 @@ export function register(program: Command): void {
   for (const service of LATER) command.addOption(new Option(`--${service} <port>`).argParser(port).hideHelp());
   command
     .option("--fault <name[=value]>", `misbehave: ${FAULT_NAMES.join(", ")} (repeatable)`, fault, {})
-    .action((options: PlatformArguments) => run(options));
+    // A second platform on one machine chose other ports for what it uses; it need not know of this one.
+    .action((options: PlatformArguments) =>
+      run(options, command.getOptionValueSource("coap") === "default" ? ["coap"] : []),
+    );
 }
 
-async function run(options: PlatformArguments): Promise<void> {
-  const { fixtures, data, host, mqtt, mqtts, http, https, api } = options;
+async function run(options: PlatformArguments, optional: Service[]): Promise<void> {
+  const { fixtures, data, host, mqtt, mqtts, http, https, api, coap } = options;
   const platform = await startPlatform({
     fixtures,
     ...(data === undefined ? {} : { data }),
     host,
-    ports: { mqtt, mqtts, http, https, api },
+    ports: { mqtt, mqtts, http, https, api, coap },
+    optional,
     faults: options.fault,
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${oneLine(line)}\n`),
   });

@@ -1,10 +1,13 @@
 // `alink-agent run`: one device against a platform until a signal ends it.
 
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { type Command, InvalidArgumentError } from "commander";
 import { Device, type DeviceOptions, flashFile, member } from "../node/device.js";
+import { isCoap } from "../node/module.js";
 import type { RecordOptions } from "../node/recording.js";
+import { fileFault } from "../platform/local_files.js";
 import { hopeless, printEvent } from "./device_events.js";
 import { readCertificates, readDeviceFile } from "./device_file.js";
 import { hostFault, Output, UsageError } from "./output.js";
@@ -20,6 +23,7 @@ interface RunArguments {
   capsule?: string;
   keepSecrets?: boolean;
   confirm?: boolean;
+  snapshot?: string;
   json?: boolean;
 }
 
@@ -29,12 +33,14 @@ The device file is JSON, keys in any letter case:
 and may have region, instanceId, endpoint, signMethod, keepAlive, allowPlain, flash, … as well. ALINK_PRODUCT_KEY,
 ALINK_DEVICE_NAME and ALINK_DEVICE_SECRET override it. Without an endpoint the device connects to the real cloud over TLS.
 
-SIGTERM and SIGINT disconnect and keep the state in the flash image; exit code 0 and 130.
+SIGTERM and SIGINT disconnect and keep the state in the flash image; exit code 0 and 130. With --snapshot they put the
+device to sleep: the file has all it knows, the device secret too, and is used up by the next start.
 
 Examples:
   $ alink-agent run --device device.json
   $ alink-agent run --device device.json --endpoint mqtts://localhost:8883 --ca ca.pem --properties '{"temperature":21.5}'
-  $ alink-agent run --device device.json --endpoint mqtt://localhost:1883 --allow-plain mqtt,http`;
+  $ alink-agent run --device device.json --endpoint mqtt://localhost:1883 --allow-plain mqtt,http
+  $ alink-agent run --device device.json --endpoint coap://localhost:5682 --snapshot device.asleep`;
 
 /** Add the command. */
 export function register(program: Command): void {
@@ -42,7 +48,7 @@ export function register(program: Command): void {
     .command("run")
     .description("run one device until SIGTERM or SIGINT")
     .requiredOption("--device <file>", "device file (JSON)")
-    .option("--endpoint <url>", "mqtts://host:port or mqtt://host:port (default: the device file's, else the cloud's)")
+    .option("--endpoint <url>", "mqtts://, mqtt:// or coap://host:port (default: the device file's, else the cloud's)")
     .option("--ca <file>", "PEM certificates to trust instead of the public ones, e.g. the local platform's CA")
     .option("--flash <file>", "flash image, made when missing (default: DEVICENAME.flash beside the device file)")
     .option("--allow-plain <paths>", "unencrypted paths to allow: mqtt, http or both", plainPaths)
@@ -51,6 +57,7 @@ export function register(program: Command): void {
     .option("--capsule <file>", "keep what a trap of the module leaves here, for alink-agent replay")
     .option("--keep-secrets", "credentials in these files as they are, not replaced by stand-ins")
     .option("--confirm", "ask before an update is taken: answer with a line on stdin, accept, later [SECONDS] or never")
+    .option("--snapshot <file>", "sleep at the end instead of disconnecting, and go on from there the next time")
     .option("--json", "one JSON object a line")
     .addHelpText("after", HELP)
     .action((options: RunArguments) => run(options));
@@ -80,32 +87,79 @@ async function run(options: RunArguments): Promise<void> {
   const output = new Output({ json: options.json ?? false });
   const configuration = readDeviceFile(options.device);
   const name = String(member(configuration, "deviceName"));
-  const settings: DeviceOptions = { configuration, flash: options.flash ?? flashFile(name, dirname(options.device)) };
+  const settings: DeviceOptions = { configuration };
+  const endpoint = options.endpoint ?? member(configuration, "endpoint");
+  if (options.flash !== undefined) settings.flash = options.flash;
+  else if (!isCoap(endpoint)) settings.flash = flashFile(name, dirname(options.device));
   if (options.endpoint !== undefined) settings.endpoint = options.endpoint;
   if (options.allowPlain !== undefined) settings.allowPlain = options.allowPlain;
   if (options.confirm === true) settings.configuration = { ...configuration, updateConfirm: "ask" };
   if (options.ca !== undefined) settings.ca = readCertificates(options.ca);
   const record = recordOptions(options);
   if (record !== undefined) settings.record = record;
-  const device = new Device(settings);
-  const ended = ending(device, name, output);
-  if (options.properties !== undefined) reportOnce(device, options.properties, output);
+  const snapshot = options.snapshot === undefined ? undefined : takeAsleep(options.snapshot);
+  if (snapshot !== undefined) settings.snapshot = snapshot;
+  const { device, ended } = await begin(options, settings, name, output);
   const answers = options.confirm === true ? createInterface({ input: process.stdin }) : undefined;
   answers?.on("line", (line) => decide(device, line, output));
+  const end = await ended;
+  answers?.close();
+  if (options.snapshot !== undefined && "signal" in end) keepAsleep(options.snapshot, await device.sleep());
+  else await device.stop();
+  output.endProgress();
+  if ("error" in end) throw end.error;
+  process.exitCode = end.signal === "SIGINT" ? 130 : 0;
+}
+
+/** Start the device, from its snapshot when there is one that fits. */
+async function begin(
+  options: RunArguments,
+  settings: DeviceOptions,
+  name: string,
+  output: Output,
+): Promise<{ device: Device; ended: Promise<End> }> {
+  const device = new Device(settings);
+  const ended = ending(device, name, output);
+  const report = () => reportOnce(device, options.properties, output);
   try {
+    // A device that woke has a session already.
+    if (settings.snapshot === undefined) device.once("device.connected", report);
     await device.start();
+    if (settings.snapshot !== undefined) report();
+    return { device, ended };
   } catch (error) {
     const { name: kind, message } = error as Error;
     if (kind === "ConfigurationError" || kind === "LayoutError")
       throw new Error(`device file ${options.device}: ${message}`);
-    throw error;
+    if (kind !== "SnapshotError") throw error;
+    const text = `${options.snapshot}: ${message}: the device begins anew`;
+    output.event("fault", hostFault(text), `note: ${text}`);
+    const { snapshot: _unusable, ...fresh } = settings;
+    return begin(options, fresh, name, output);
   }
-  const end = await ended;
-  answers?.close();
-  await device.stop();
-  output.endProgress();
-  if ("error" in end) throw end.error;
-  process.exitCode = end.signal === "SIGINT" ? 130 : 0;
+}
+
+/** A sleeping device; the file is gone then, because a device must not wake twice. Undefined: there is none. */
+function takeAsleep(file: string): Uint8Array | undefined {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new Error(`cannot read the snapshot ${file}: ${fileFault(error)}`);
+  }
+  rmSync(file);
+  return bytes;
+}
+
+function keepAsleep(file: string, snapshot: Uint8Array): void {
+  try {
+    // Whoever reads while it is written sees a whole one, or none.
+    writeFileSync(`${file}.part`, snapshot, { mode: 0o600 });
+    renameSync(`${file}.part`, file);
+  } catch (error) {
+    throw new Error(`cannot write the snapshot ${file}: ${fileFault(error)}`);
+  }
 }
 
 function recordOptions({ record, capsule, keepSecrets = false }: RunArguments): RecordOptions | undefined {
@@ -149,10 +203,9 @@ function decide(device: Device, line: string, output: Output): void {
   });
 }
 
-function reportOnce(device: Device, properties: Record<string, unknown>, output: Output): void {
-  device.once("device.connected", () => {
-    device.postProperties(properties).catch((error: Error) => {
-      output.event("fault", hostFault(error.message), `note: ${error.message}`);
-    });
+function reportOnce(device: Device, properties: Record<string, unknown> | undefined, output: Output): void {
+  if (properties === undefined) return;
+  device.postProperties(properties).catch((error: Error) => {
+    output.event("fault", hostFault(error.message), `note: ${error.message}`);
   });
 }

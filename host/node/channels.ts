@@ -2,12 +2,22 @@
 
 import { CHANNELS, Closed, Want } from "../abi.js";
 import type { Agent } from "../agent.js";
+import { DatagramLink } from "./datagram_link.js";
 import { Link, type Wake } from "./link.js";
+
+/** What went over the links, bytes of payload: what IP, UDP, TCP and TLS add is not in it. A write is a datagram on UDP. */
+export interface Traffic {
+  writes: number;
+  bytesOut: number;
+  reads: number;
+  bytesIn: number;
+}
 
 export class Channels {
   /** The last error of a link in Node's words, by channel. */
   readonly errors: string[] = new Array(CHANNELS).fill("");
-  #links: (Link | undefined)[] = new Array(CHANNELS).fill(undefined);
+  readonly traffic: Traffic = { writes: 0, bytesOut: 0, reads: 0, bytesIn: 0 };
+  #links: (Link | DatagramLink | undefined)[] = new Array(CHANNELS).fill(undefined);
   #opened: boolean[] = new Array(CHANNELS).fill(false);
   readonly #ca: string | Buffer | undefined;
   readonly #wake: Wake;
@@ -54,37 +64,43 @@ export class Channels {
       agent.exports.opened(ch);
       busy = true;
     }
-    if (wants(Want.Transmit)) busy = transmit(agent, ch, link) || busy;
+    if (wants(Want.Transmit)) busy = this.#transmit(agent, ch, link) || busy;
     if (wants(Want.Close)) {
       if (!link.established || agent.exports.txLen(ch) <= 0) link.close();
-    } else busy = receive(agent, ch, link) || busy;
+    } else busy = this.#receive(agent, ch, link) || busy;
     return busy;
   }
 
   #open(agent: Agent, ch: number): void {
     this.#opened[ch] = false;
     this.errors[ch] = "";
-    this.#links[ch] = new Link(agent.peer(ch), this.#ca, this.#wake);
+    const uri = agent.peer(ch);
+    this.#links[ch] = uri.startsWith("udp:") ? new DatagramLink(uri, this.#wake) : new Link(uri, this.#ca, this.#wake);
   }
-}
 
-/** @returns whether bytes were sent */
-function transmit(agent: Agent, ch: number, link: Link): boolean {
-  if (!link.writable) return false;
-  const bytes = agent.tx(ch);
-  if (bytes.length === 0) return false;
-  link.write(bytes);
-  agent.exports.sent(ch, bytes.length);
-  return true;
-}
+  /** @returns whether bytes were sent: the whole window, so that it is one datagram on UDP */
+  #transmit(agent: Agent, ch: number, link: Link | DatagramLink): boolean {
+    if (!link.writable) return false;
+    const bytes = agent.tx(ch);
+    const { length } = bytes;
+    if (length === 0) return false;
+    link.write(bytes);
+    agent.exports.sent(ch, length);
+    this.traffic.writes++;
+    this.traffic.bytesOut += length;
+    return true;
+  }
 
-/** @returns whether bytes were received; with no room nothing is read, so the peer is slowed down */
-function receive(agent: Agent, ch: number, link: Link): boolean {
-  const room = agent.rx(ch);
-  if (room.length === 0) return false;
-  const bytes = link.read(room.length);
-  if (bytes === undefined) return false;
-  room.set(bytes);
-  agent.exports.received(ch, bytes.length);
-  return true;
+  /** @returns whether bytes were received; with no room nothing is read, so the peer is slowed down */
+  #receive(agent: Agent, ch: number, link: Link | DatagramLink): boolean {
+    const room = agent.rx(ch);
+    if (room.length === 0) return false;
+    const bytes = link.read(room.length);
+    if (bytes === undefined) return false;
+    room.set(bytes);
+    agent.exports.received(ch, bytes.length);
+    this.traffic.reads++;
+    this.traffic.bytesIn += bytes.length;
+    return true;
+  }
 }

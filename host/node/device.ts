@@ -1,15 +1,18 @@
 /** A device on Node: one module, its flash image, its links, and the events and posts of the application. */
 import { EventEmitter } from "node:events";
 import { resolve } from "node:path";
-import { type Channel, Code, type EventMap, Post } from "../abi.js";
+import { type Channel, Code, type Counter, type EventMap, Post } from "../abi.js";
 import type { Agent, AgentEvent } from "../agent.js";
 import { BootLoader } from "./boot.js";
+import type { Traffic } from "./channels.js";
 import { type Flash, FlashImage } from "./flash.js";
 import { flashLayout } from "./flash_layout.js";
 import { Loop } from "./loop.js";
-import { type LoadedModule, loadModule } from "./module.js";
+import { isCoap, type LoadedModule, loadModule } from "./module.js";
 import { PostError, type Posted, Posts } from "./posts.js";
+import { RamFlash } from "./ram_flash.js";
 import { Recording, type RecordOptions } from "./recording.js";
+import { readSnapshot, type SnapshotOrigin, writeSnapshot } from "./snapshot.js";
 import { Subscriptions } from "./subscriptions.js";
 
 /**
@@ -36,22 +39,29 @@ export interface DeviceOptions {
    * keepAlive, allowPlain, updateConfirm, flash, … At most 1024 bytes as JSON.
    */
   configuration: Record<string, unknown>;
-  /** mqtts://host:port or mqtt://host:port instead of the configuration's. */
+  /** mqtts://host:port, mqtt://host:port or coap://host:port instead of the configuration's. */
   endpoint?: string;
   /** Unencrypted paths that are allowed: "mqtt", "http"; instead of the configuration's. */
   allowPlain?: string[];
   /** PEM of the only certificate authorities to trust; default: those Node comes with. */
   ca?: string | Buffer;
-  /** The flash: a file's name (made when missing), or an open one, which `stop` leaves open. Default: `<deviceName>.flash` here. */
+  /**
+   * The flash: a file's name (made when missing), or an open one, which `stop` leaves open. Default: `<deviceName>.flash`
+   * here; with CoAP, which keeps nothing in a flash, none.
+   */
   flash?: string | Flash;
-  /** The module, or its bytes; default: the agent.wasm of this package. */
+  /** The module, or its bytes; default: the agent.wasm of this package, or agent-coap.wasm for a coap:// endpoint. */
   module?: WebAssembly.Module | Uint8Array<ArrayBuffer>;
   /** Record what the module is told, for replay; off by default. */
   record?: RecordOptions;
+  /** What `sleep` returned: `start` goes on from there, with the same configuration. Secret as the device's own secret. */
+  snapshot?: Uint8Array;
   /** Makes an instance of the module; for tests. */
   instantiate?: (module: WebAssembly.Module) => Promise<Agent>;
 }
 
+/** How long a device that is to sleep waits for the platform's answers, ms. */
+const SLEEP_MS = 5_000;
 /** How long an orderly end may take, ms. */
 const STOP_MS = 5_000;
 
@@ -64,6 +74,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   #image: FlashImage | undefined;
   #loader: BootLoader | undefined;
   #recording: Recording | undefined;
+  #origin: SnapshotOrigin | undefined;
   /** The module will not connect by itself. */
   #down = false;
   /** The module has announced a restart: its disconnect is a part of that. */
@@ -80,7 +91,7 @@ export class Device extends EventEmitter<DeviceEvents> {
 
   /**
    * Open the flash, start the module and begin to connect; "device.connected" tells when it stands.
-   * @throws FlashError, LayoutError, ConfigurationError (one line each)
+   * @throws FlashError, LayoutError, ConfigurationError, SnapshotError (one line each)
    */
   async start(): Promise<void> {
     if (this.#state !== "stopped") throw new Error("the device runs already");
@@ -93,11 +104,13 @@ export class Device extends EventEmitter<DeviceEvents> {
       const flash = this.#openFlash(member(configuration, "flash"));
       this.#loader = new BootLoader(flash);
       const scripted = this.#options.instantiate;
-      const loaded = scripted === undefined ? await loadModule(given) : ({} as LoadedModule);
+      const loaded = scripted === undefined ? await loadModule(given, this.#moduleName()) : ({} as LoadedModule);
       const instantiate = scripted ?? this.#instantiate(loaded, flash);
+      const documents = this.#documents(flash);
+      this.#origin = { digest: loaded.digest, documents };
       this.#loop = new Loop({
         module: loaded.module,
-        documents: this.#documents(flash),
+        documents,
         loader: this.#loader,
         ca,
         ...(instantiate === undefined ? {} : { instantiate }),
@@ -109,7 +122,8 @@ export class Device extends EventEmitter<DeviceEvents> {
         onHostFault: (text) => this.#hostFault(text, Code.FlashFailed),
         onFailure: (error) => this.#fail(error),
       });
-      await this.#loop.start();
+      const { snapshot } = this.#options;
+      await this.#loop.start(snapshot && readSnapshot(snapshot, this.#origin, Date.now()));
     } catch (error) {
       this.#end("the device could not start");
       throw error;
@@ -147,6 +161,37 @@ export class Device extends EventEmitter<DeviceEvents> {
    */
   cutPower(): void {
     if (this.#state === "running") this.#end("the power was cut");
+  }
+
+  /**
+   * Fall asleep: what is under way is waited for, 5 s at most, then links are dropped without a word, and the platform
+   * keeps the session. Posts that are not answered by then are rejected; those the module took are sent again after waking.
+   * @returns the device as it is, for the `snapshot` of a new one, here or in another process; to be used once
+   */
+  async sleep(): Promise<Uint8Array> {
+    if (this.#state !== "running") throw new Error("the device does not run");
+    this.#state = "ending";
+    const state = await this.#loop!.snapshot(SLEEP_MS);
+    this.#end("the device fell asleep");
+    if (state === undefined) throw new Error("the device stopped before it could fall asleep");
+    return writeSnapshot(state, this.#origin!, Date.now());
+  }
+
+  /** Ask the platform for what waits there; over CoAP nothing comes by itself. @throws PostError */
+  async pull(): Promise<void> {
+    const refused = this.#refusal("the pull");
+    if (refused !== undefined) throw refused;
+    await this.#posts.post("the pull", Post.Pull, new Uint8Array(0));
+  }
+
+  /** A number of the module's own, since its memory began: over sleeps, but not over `stop`. */
+  counter(which: Counter): number {
+    return this.#loop?.counter(which) ?? 0;
+  }
+
+  /** What went over the links since `start`. */
+  get traffic(): Traffic {
+    return { ...(this.#loop?.channels.traffic ?? { writes: 0, bytesOut: 0, reads: 0, bytesIn: 0 }) };
   }
 
   /**
@@ -224,6 +269,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   #openFlash(members: unknown): Flash {
     const { flash, configuration } = this.#options;
     if (typeof flash === "object") return flash;
+    if (flash === undefined && this.#moduleName() === "agent-coap") return new RamFlash(flashLayout(members ?? {}));
     this.#image = FlashImage.open(flash ?? flashFile(member(configuration, "deviceName")), flashLayout(members ?? {}));
     return this.#image;
   }
@@ -232,9 +278,16 @@ export class Device extends EventEmitter<DeviceEvents> {
   #instantiate(loaded: LoadedModule, flash: Flash): (() => Promise<Agent>) | undefined {
     const { record } = this.#options;
     if (record === undefined) return undefined;
+    if (this.#options.snapshot !== undefined)
+      throw new Error("a record begins with a fresh instance: leave out the snapshot, or the record");
     const recording = new Recording(record, loaded, (text) => this.#hostFault(text));
     this.#recording = recording;
     return async () => recording.instance(flash);
+  }
+
+  #moduleName(): "agent" | "agent-coap" {
+    const { configuration, endpoint } = this.#options;
+    return isCoap(endpoint ?? member(configuration, "endpoint")) ? "agent-coap" : "agent";
   }
 
   /** Later members win. The layout goes last and complete, so that module and host agree on every region. */

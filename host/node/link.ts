@@ -20,19 +20,33 @@ export interface Peer {
 }
 
 /**
- * @param uri tcp://host:port or tls://host:port (RFC 3986)
- * @returns its parts, or undefined when it is not one of these
+ * @param uri scheme://host:port (RFC 3986)
+ * @param protocols schemes that are taken, with their colon
+ * @returns its parts, the host without brackets; undefined when it is not one of these
  */
-export function parsePeer(uri: string): Peer | undefined {
+export function parseUri(
+  uri: string,
+  protocols: string[],
+): { protocol: string; host: string; port: number } | undefined {
   let url: URL;
   try {
     url = new URL(uri);
   } catch {
     return undefined;
   }
+  const { protocol, hostname } = url;
   const port = Number(url.port);
-  if ((url.protocol !== "tcp:" && url.protocol !== "tls:") || url.hostname === "" || port === 0) return undefined;
-  return { tls: url.protocol === "tls:", host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port };
+  if (!protocols.includes(protocol) || hostname === "" || port === 0) return undefined;
+  return { protocol, host: hostname.replace(/^\[(.*)\]$/, "$1"), port };
+}
+
+/**
+ * @param uri tcp://host:port or tls://host:port
+ * @returns its parts, or undefined when it is not one of these
+ */
+export function parsePeer(uri: string): Peer | undefined {
+  const parts = parseUri(uri, ["tcp:", "tls:"]);
+  return parts && { tls: parts.protocol === "tls:", host: parts.host, port: parts.port };
 }
 
 /** Called when a link has something new: it stands, has bytes, takes bytes again, or is over. */

@@ -3,7 +3,7 @@
  * and sleeps until the next thing happens. It knows no topic, no message and no digest.
  */
 import { randomFillSync } from "node:crypto";
-import { BootOp, CHANNELS, Code, Done, FlashOp, Want } from "../abi.js";
+import { BootOp, CHANNELS, Code, Counter, Done, FlashOp, Want } from "../abi.js";
 import { Agent, AgentError, type AgentEvent, codeName } from "../agent.js";
 import type { BootLoader, Started } from "./boot.js";
 import { Channels } from "./channels.js";
@@ -60,17 +60,23 @@ export class Loop {
   #since = 0;
   /** When the module was told the time. */
   #clockAt = Number.NEGATIVE_INFINITY;
+  #last: Agent | undefined;
+  #quiet: ((agent: Agent | undefined) => void) | undefined;
 
   constructor(readonly options: LoopOptions) {
     this.channels = new Channels(options.ca, this.wake);
   }
 
-  /** Boot, configure a first instance and begin. @throws AgentError when the configuration is refused */
-  async start(): Promise<void> {
+  /**
+   * Boot, configure a first instance and begin.
+   * @param sleeper go on with this state instead, after so many milliseconds
+   * @throws AgentError when the configuration is refused
+   */
+  async start(sleeper?: { state: Uint8Array; elapsedMs: number }): Promise<void> {
     this.#running = true;
-    const started = this.options.loader.boot();
     try {
-      this.#agent = await this.#fresh(started);
+      const started = this.options.loader.boot();
+      this.#agent = sleeper === undefined ? await this.#fresh(started) : await this.#woken(sleeper);
     } catch (error) {
       this.#running = false;
       throw error;
@@ -85,12 +91,44 @@ export class Loop {
     this.#immediate = setImmediate(() => this.#turn());
   };
 
+  /** A number of the module's, also after the loop has ended. */
+  counter(which: Counter): number {
+    return ((this.#agent ?? this.#last)?.exports.counter(which) ?? 0) >>> 0;
+  }
+
+  /**
+   * The module's state at the next moment at which nothing is under way, or after `limitMs` at the latest.
+   * @returns undefined when the loop ended before
+   */
+  snapshot(limitMs: number): Promise<Uint8Array | undefined> {
+    const until = performance.now() + limitMs;
+    const timer = setTimeout(this.wake, limitMs + 1);
+    return new Promise((resolve) => {
+      this.#quiet = (agent) => {
+        if (agent !== undefined && agent.exports.counter(Counter.Underway) > 0 && performance.now() < until) return;
+        clearTimeout(timer);
+        this.#quiet = undefined;
+        resolve(agent?.snapshot());
+      };
+      this.wake();
+    });
+  }
+
   /** Drop everything at once. */
   halt(): void {
     this.#running = false;
     this.#agent = undefined;
     this.#stopTimers();
     this.channels.drop();
+    this.#quiet?.(undefined);
+  }
+
+  async #woken({ state, elapsedMs }: { state: Uint8Array; elapsedMs: number }): Promise<Agent> {
+    const agent = await (this.options.instantiate ?? Agent.create)(this.options.module);
+    agent.restore(state);
+    const code = agent.exports.resumed(elapsedMs);
+    if (code < 0) throw new AgentError(code, `the module does not go on from the snapshot: ${codeName(code)}`);
+    return agent;
   }
 
   async #fresh(started: Started): Promise<Agent> {
@@ -109,6 +147,7 @@ export class Loop {
   #turn(): void {
     const agent = this.#agent;
     if (this.#inTurn) return;
+    this.#last = agent ?? this.#last;
     this.#stopTimers();
     if (agent === undefined) return;
     this.#inTurn = true;
@@ -125,6 +164,7 @@ export class Loop {
     this.options.onIdle(this.channels.linked);
     if (busy) this.wake();
     else this.#sleep(agent);
+    if (!busy) this.#quiet?.(agent);
   }
 
   /** @returns whether there is more to do now */

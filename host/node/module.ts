@@ -1,4 +1,4 @@
-/** The module of a device: given, or the one of this package. */
+/** The module of a device: given, or one of this package. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 
@@ -8,14 +8,23 @@ export interface LoadedModule {
   digest?: Uint8Array;
 }
 
+/** Whether the platform is spoken to over CoAP, which has a module of its own. */
+export function isCoap(endpoint: unknown): boolean {
+  return typeof endpoint === "string" && endpoint.toLowerCase().startsWith("coap:");
+}
+
 /**
- * @param given compiled, as bytes, or undefined for the agent.wasm of this package
+ * @param given compiled, as bytes, or undefined for one of this package
+ * @param name which one of this package
  * @throws Error, one line, when it cannot be read or compiled
  */
-export async function loadModule(given?: WebAssembly.Module | Uint8Array<ArrayBuffer>): Promise<LoadedModule> {
+export async function loadModule(
+  given?: WebAssembly.Module | Uint8Array<ArrayBuffer>,
+  name: "agent" | "agent-coap" = "agent",
+): Promise<LoadedModule> {
   if (given instanceof WebAssembly.Module) return { module: given };
   if (given !== undefined) return compile(given);
-  const url = new URL("../../agent.wasm", import.meta.url);
+  const url = new URL(`../../${name}.wasm`, import.meta.url);
   try {
     return await compile(await readFile(url));
   } catch (error) {

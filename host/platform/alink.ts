@@ -50,22 +50,22 @@ export class AlinkServices {
     private readonly log: Log,
   ) {}
 
-  /** One message of a device. Resolves when its reply is on the link. */
-  async uplink(device: Device, topic: string, payload: Buffer): Promise<void> {
+  /** One message of a device. Resolves when its reply is on the link, or with whoever answers the message: `deliver`. */
+  async uplink(device: Device, topic: string, payload: Buffer, deliver = this.deliver): Promise<void> {
     const system = `/sys/${device.productKey}/${device.deviceName}/`;
-    if (topic.startsWith(system)) return this.#system(device, topic, topic.slice(system.length), payload);
+    if (topic.startsWith(system)) return this.#system(device, topic, topic.slice(system.length), payload, deliver);
     const upgrade = /^\/ota\/device\/(inform|progress|request)\//.exec(topic)?.[1];
-    if (upgrade !== undefined) return this.#upgrade(device, topic, upgrade, payload);
+    if (upgrade !== undefined) return this.#upgrade(device, topic, upgrade, payload, deliver);
   }
 
-  async #system(device: Device, topic: string, path: string, payload: Buffer): Promise<void> {
+  async #system(device: Device, topic: string, path: string, payload: Buffer, deliver: Deliver): Promise<void> {
     const isReply = path.endsWith("_reply");
     if (path.startsWith("rrpc/") || path.startsWith("thing/model/up_raw")) return;
     const parsed = parseEnvelope(payload);
     if ("malformed" in parsed) {
       this.log(`${deviceKey(device)}: ${topic}: malformed JSON`);
       if (parsed.malformed === undefined || isReply) return;
-      await this.deliver(device, `${topic}_reply`, reply(parsed.malformed, Code.NotJson, {}, "not a JSON object"), 0);
+      await deliver(device, `${topic}_reply`, reply(parsed.malformed, Code.NotJson, {}, "not a JSON object"), 0);
       return;
     }
     if (isReply) return this.#reply(device, parsed, payload);
@@ -75,7 +75,7 @@ export class AlinkServices {
     if (parsed.id === undefined) {
       this.log(`${deviceKey(device)}: ${topic}: no id, no reply`);
     } else if (parsed.wantsReply) {
-      await this.deliver(device, `${topic}_reply`, reply(parsed.id, code, data, message, method), 0);
+      await deliver(device, `${topic}_reply`, reply(parsed.id, code, data, message, method), 0);
     }
   }
 
@@ -113,7 +113,7 @@ export class AlinkServices {
     return [Code.Ok, {}, "success"];
   }
 
-  async #upgrade(device: Device, topic: string, kind: string, payload: Buffer): Promise<void> {
+  async #upgrade(device: Device, topic: string, kind: string, payload: Buffer, deliver: Deliver): Promise<void> {
     const parsed = parseEnvelope(payload);
     if ("malformed" in parsed) return this.log(`${deviceKey(device)}: ${topic}: malformed JSON`);
     const params = isObject(parsed.params) ? parsed.params : {};
@@ -132,18 +132,18 @@ export class AlinkServices {
       }
       this.upgrades.progress(device, module, step, String(params.desc ?? "").slice(0, MAX_DESC));
     } else if (parsed.id !== undefined) {
-      await this.#legacyRequest(device, topic, parsed.id, module);
+      await this.#legacyRequest(device, topic, parsed.id, module, deliver);
     }
   }
 
   /** The older request, answered on the very topic it came on. */
-  async #legacyRequest(device: Device, topic: string, id: string, module: string): Promise<void> {
+  async #legacyRequest(device: Device, topic: string, id: string, module: string, deliver: Deliver): Promise<void> {
     const offer = this.upgrades.pendingOffer(device, module);
     const text =
       offer === undefined
         ? `{"id":${id},"code":500,"message":"none upgrade operation of the device."}`
         : `{"id":${id},${JSON.stringify({ code: 200, data: offer, message: "success" }).slice(1)}`;
-    await this.deliver(device, topic, text);
+    await deliver(device, topic, text);
   }
 
   /**

@@ -25,13 +25,18 @@ export interface Refusal {
 export const KEEPALIVE = { min: 30, max: 1200 };
 
 /** Longest plain client ID, characters. */
-const MAX_CLIENT_ID = 64;
+export const MAX_CLIENT_ID = 64;
 
 const DIGESTS = new Map([
   ["hmacmd5", "md5"],
   ["hmacsha1", "sha1"],
   ["hmacsha256", "sha256"],
 ]);
+
+/** @param method in lower case */
+export function isSignMethod(method: string): boolean {
+  return DIGESTS.has(method);
+}
 
 /**
  * Split `base|k1=v1,k2=v2|`. White space around items and a trailing comma are accepted, unknown keys are kept;
@@ -82,7 +87,7 @@ export function authenticate(credentials: Credentials, registry: Registry): Devi
   if (refusal !== undefined) return refusal;
 
   const method = (extension.get("signmethod") || "hmacmd5").toLowerCase();
-  if (!DIGESTS.has(method)) return refuse(2, "signmethod must be hmacmd5, hmacsha1 or hmacsha256");
+  if (!isSignMethod(method)) return refuse(2, "signmethod must be hmacmd5, hmacsha1 or hmacsha256");
   const at = credentials.username.lastIndexOf("&");
   if (at <= 0) return refuse(4, "the user name must be DeviceName&ProductKey");
   const deviceName = credentials.username.slice(0, at);

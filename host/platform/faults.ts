@@ -20,12 +20,54 @@ export interface Faults {
   longBody?: number;
   /** Announce a size in the push that is this many bytes off (default 1). */
   wrongSize?: number;
+  /** Lose this share of the datagrams of CoAP, each way, percent. */
+  coapLoss?: number;
+  /** Carry this share of them twice, percent. */
+  coapDuplicate?: number;
+  /** Carry this share of them behind the next one, percent. */
+  coapReorder?: number;
+  /** Chooses which ones, default 1. */
+  coapSeed?: number;
+  /** Answer CoAP requests with a code instead of handling them. */
+  coapAnswer?: CoapAnswer;
+}
+
+/** A CoAP code instead of the true answer. */
+export interface CoapAnswer {
+  /** As RFC 7252 writes it, "5.00". */
+  code: string;
+  /** Only on this path; absent = on each. */
+  service?: string;
+  /** How many more times; absent = always. */
+  times?: number;
 }
 
 interface FaultSpec {
   member: keyof Faults;
   /** Value when none is written; undefined = a value is required. */
   fallback: number | boolean | undefined;
+  /** Reads other values than numbers; undefined = this is none. */
+  read?: (value: string) => unknown;
+  /** What its values are, for messages. */
+  values?: string;
+}
+
+const PERCENT = {
+  fallback: 30,
+  read: (value: string) => (/^(\d{1,2}|100)$/.test(value) ? Number(value) : undefined),
+  values: "a share of 0-100 percent",
+};
+
+/** CODE[:auth|topic|pull][:TIMES] */
+function readAnswer(value: string): CoapAnswer | undefined {
+  const match = /^([45]\.\d\d)(?::(auth|topic|pull))?(?::(\d{1,9}))?$/.exec(value);
+  if (match === null) return undefined;
+  const [, code = "", service, times] = match;
+  return {
+    code,
+    ...(service === undefined ? {} : { service }),
+    ...(times === undefined ? {} : { times: Number(times) }),
+  };
 }
 
 const FAULTS: Record<string, FaultSpec> = {
@@ -38,6 +80,16 @@ const FAULTS: Record<string, FaultSpec> = {
   slow: { member: "slow", fallback: 16_384 },
   "long-body": { member: "longBody", fallback: 1024 },
   "wrong-size": { member: "wrongSize", fallback: 1 },
+  "coap-loss": { member: "coapLoss", ...PERCENT },
+  "coap-duplicate": { member: "coapDuplicate", ...PERCENT },
+  "coap-reorder": { member: "coapReorder", ...PERCENT },
+  "coap-seed": { member: "coapSeed", fallback: undefined, values: "a whole number" },
+  "coap-answer": {
+    member: "coapAnswer",
+    fallback: undefined,
+    read: readAnswer,
+    values: "CODE[:auth|topic|pull][:TIMES], for instance 5.00:auth:1",
+  },
 };
 
 /** The names `--fault` takes. */
@@ -46,7 +98,7 @@ export const FAULT_NAMES = Object.keys(FAULTS);
 /**
  * Read one `NAME[=VALUE]` into `faults`.
  *
- * Throws Error with one line when the name is unknown or the value is not a whole number >= 0.
+ * Throws Error with one line when the name is unknown or the value is not what the fault takes.
  */
 export function setFault(faults: Faults, text: string): void {
   const [name = "", value] = text.split(/=(.*)/s, 2);
@@ -58,6 +110,9 @@ export function setFault(faults: Faults, text: string): void {
     return;
   }
   if (typeof spec.fallback === "boolean") throw new Error(`fault "${name}" takes no value`);
-  if (!/^\d{1,9}$/.test(value)) throw new Error(`fault "${name}": expected a whole number of bytes, not "${value}"`);
-  Object.assign(faults, { [spec.member]: Number(value) });
+  const read = spec.read ?? ((digits: string) => (/^\d{1,9}$/.test(digits) ? Number(digits) : undefined));
+  const member = read(value);
+  if (member === undefined)
+    throw new Error(`fault "${name}": expected ${spec.values ?? "a whole number of bytes"}, not "${value}"`);
+  Object.assign(faults, { [spec.member]: member });
 }

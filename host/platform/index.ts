@@ -2,7 +2,7 @@
 
 import { EventEmitter } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import type { Server } from "node:net";
+import type { AddressInfo, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Fastify, { type FastifyInstance } from "fastify";
@@ -11,6 +11,7 @@ import { Broker } from "./broker.js";
 import { type Certificates, provideCertificates } from "./certificates.js";
 import { CloudError } from "./cloud_error.js";
 import { registerGateway } from "./cloud_http.js";
+import { CoapServer } from "./coap_server.js";
 import { deviceActions } from "./device_actions.js";
 import type { Emit, Log, PlatformEvents } from "./events.js";
 import type { Faults } from "./faults.js";
@@ -31,7 +32,7 @@ import { FAULTS_OF_JOB, registerStorage, type StorageContext, storageServer } fr
 
 export type { DeviceReply } from "./alink.js";
 export type { DeviceId, PlatformEvents, TaskEvent, TaskStatus } from "./events.js";
-export { FAULT_NAMES, type Faults, setFault } from "./faults.js";
+export { type CoapAnswer, FAULT_NAMES, type Faults, setFault } from "./faults.js";
 export { type Fixtures, FixturesError, loadFixtures } from "./fixtures.js";
 export { ListenError } from "./listeners.js";
 export type { PlatformOptions, Ready, Service } from "./options.js";
@@ -71,6 +72,7 @@ export class Platform extends EventEmitter<PlatformEvents> {
   readonly #listeners: Listeners;
   readonly #emit: Emit;
   readonly #apps: FastifyInstance[] = [];
+  readonly #coap: CoapServer;
   #broker: Broker | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
@@ -94,7 +96,12 @@ export class Platform extends EventEmitter<PlatformEvents> {
     );
     this.#objects = new ObjectStore(join(this.#directory, "objects"), this.#clock);
     this.#storageKey = provideStorageKey(join(this.#directory, "storage-key.json"));
-    this.#listeners = new Listeners(options.host ?? "127.0.0.1", options.ports ?? {});
+    this.#listeners = new Listeners(
+      options.host ?? "127.0.0.1",
+      options.ports ?? {},
+      options.optional ?? [],
+      this.#log,
+    );
     this.#emit = (name, ...args) => {
       try {
         // The tuple type of one name is not assignable to the union EventEmitter asks for.
@@ -104,9 +111,8 @@ export class Platform extends EventEmitter<PlatformEvents> {
       }
     };
     this.#jobs = this.#createJobs();
-    const deliver = async (device: Device, topic: string, payload: string, qos?: 0 | 1) =>
-      (await this.#broker?.deliver(device, topic, payload, qos)) ?? false;
-    this.#alink = new AlinkServices(deliver, this.#jobs, this.#emit, this.#log);
+    this.#alink = new AlinkServices((...message) => this.#deliver(...message), this.#jobs, this.#emit, this.#log);
+    this.#coap = this.#createCoap();
     this.#restore(this.#temporary ? undefined : StateFile.load<State>(stateFile));
   }
 
@@ -114,7 +120,7 @@ export class Platform extends EventEmitter<PlatformEvents> {
     return new Jobs({
       registry: this.#registry,
       packages: this.#packages,
-      isOnline: (device) => this.#broker?.isOnline(device) ?? false,
+      isOnline: (device) => (this.#broker?.isOnline(device) ?? false) || this.#coap.isOnline(device),
       push: (device, pkg, job) => this.#push(device, pkg, job),
       offer: (pkg, job) => this.#offer(pkg, job),
       changed: () => this.#state.changed(),
@@ -122,6 +128,26 @@ export class Platform extends EventEmitter<PlatformEvents> {
       emit: this.#emit,
       log: this.#log,
     });
+  }
+
+  #createCoap(): CoapServer {
+    return new CoapServer({
+      registry: this.#registry,
+      events: {
+        online: (device) => this.#online(device),
+        offline: (device) => this.#broker?.isOnline(device) || this.#offline(device),
+        uplink: (device, topic, payload, reply) => this.#alink.uplink(device, topic, payload, reply),
+      },
+      faults: this.faults,
+      clock: this.#clock,
+      log: this.#log,
+    });
+  }
+
+  /** By the session that stands; what a device without one would fetch over CoAP waits for it. */
+  async #deliver(device: Device, topic: string, payload: string, qos?: 0 | 1): Promise<boolean> {
+    const sent = await this.#broker?.deliver(device, topic, payload, qos);
+    return sent === true || this.#coap.deliver(device, topic, payload);
   }
 
   #offer(pkg: Package, job: Job): Record<string, unknown> {
@@ -148,7 +174,7 @@ export class Platform extends EventEmitter<PlatformEvents> {
     const text = JSON.stringify({ code: "1000", data: this.#offer(pkg, job), id: this.#clock(), message: "success" });
     const times = (job.faults?.pushTwice ?? this.faults.pushTwice) ? 2 : 1;
     for (let i = 0; i < times; i++) {
-      this.#broker?.deliver(device, topic, text).catch((error: Error) => this.#log(`${topic}: ${error.message}`));
+      this.#deliver(device, topic, text).catch((error: Error) => this.#log(`${topic}: ${error.message}`));
     }
   }
 
@@ -187,6 +213,7 @@ export class Platform extends EventEmitter<PlatformEvents> {
       const certificates = await provideCertificates(this.#directory, certifiedHosts(this.#listeners.host));
       await this.#startBroker(certificates);
       await this.#startHttp(certificates);
+      await this.#listeners.open("coap", "coap", (host, port) => this.#coap.listen(host, port));
       this.ready = { ready: true, ...this.#listeners.urls, ca: certificates.caFile };
       this.#ticker = setInterval(() => {
         this.tick().catch((error: Error) => this.#log(`tick: ${error.message}`));
@@ -203,14 +230,16 @@ export class Platform extends EventEmitter<PlatformEvents> {
       this.#registry,
       {
         online: (device) => this.#online(device),
-        offline: (device) => this.#offline(device),
+        offline: (device) => this.#coap.isOnline(device) || this.#offline(device),
         uplink: (device, topic, payload) => this.#alink.uplink(device, topic, payload),
       },
       this.#log,
     );
     this.#broker = broker;
-    await this.#listeners.open("mqtt", "mqtt", (host, port) => broker.listen(host, port));
-    await this.#listeners.open("mqtts", "mqtts", (host, port) => broker.listen(host, port, certificates));
+    await this.#listeners.open("mqtt", "mqtt", async (host, port) => portOf(await broker.listen(host, port)));
+    await this.#listeners.open("mqtts", "mqtts", async (host, port) =>
+      portOf(await broker.listen(host, port, certificates)),
+    );
   }
 
   #online(device: Device): void {
@@ -253,15 +282,15 @@ export class Platform extends EventEmitter<PlatformEvents> {
         log: this.#log,
       });
       await app.listen({ host, port });
-      return app.server;
+      return portOf(app.server);
     });
   }
 
-  async #serve(app: FastifyInstance, storage: StorageContext, host: string, port: number): Promise<Server> {
+  async #serve(app: FastifyInstance, storage: StorageContext, host: string, port: number): Promise<number> {
     this.#apps.push(app);
     await registerStorage(app, storage);
     await app.listen({ host, port });
-    return app.server;
+    return portOf(app.server);
   }
 
   #keep(): void {
@@ -288,6 +317,7 @@ export class Platform extends EventEmitter<PlatformEvents> {
   /** Look at the clock: time-outs, schedules, old uploads. Runs by itself every second. */
   async tick(): Promise<void> {
     this.#jobs.tick();
+    this.#coap.tick();
     const used = new Set([...this.#packages.values()].flatMap(({ files }) => files.map(({ key }) => key)));
     await this.#objects.collect(OBJECT_WAITS, (key) => used.has(key));
   }
@@ -318,10 +348,15 @@ export class Platform extends EventEmitter<PlatformEvents> {
     clearInterval(this.#ticker);
     this.#alink.close();
     await this.#broker?.close();
+    await this.#coap.close();
     await Promise.all(this.#apps.map((app) => app.close()));
     this.#state.flush();
     if (this.#temporary) rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
 }
 
 function isOver(job: Job): boolean {

@@ -1,7 +1,8 @@
 // Opening ports: which address is listened on, which one is told to others, and what a failure says.
 
-import { type AddressInfo, isIPv6, type Server } from "node:net";
+import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
+import type { Log } from "./events.js";
 import type { Ready, Service } from "./options.js";
 
 /** A port that cannot be used; the message names it and the option that changes it. */
@@ -38,31 +39,33 @@ export class Listeners {
   constructor(
     readonly host: string,
     private readonly ports: Partial<Record<Service, number | false>>,
+    private readonly optional: Service[],
+    private readonly log: Log,
   ) {}
 
   /**
    * Open one service unless it is switched off.
    *
    * scheme  of its URL.
-   * listen  opens the port and resolves with the server.
+   * listen  opens the port and resolves with its number.
    *
    * Throws ListenError with one line when the port cannot be used.
    */
-  async open(service: Service, scheme: string, listen: (host: string, port: number) => Promise<Server>): Promise<void> {
+  async open(service: Service, scheme: string, listen: (host: string, port: number) => Promise<number>): Promise<void> {
     const port = this.ports[service] ?? 0;
     if (port === false) return;
-    let server: Server;
+    let open: number;
     try {
-      server = await listen(this.host, port);
+      open = await listen(this.host, port);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       const reason = REASONS[code ?? ""] ?? message;
-      throw new ListenError(
-        `${this.host}:${port} ${reason}: choose another with --${service} PORT (0 = free) or --host`,
-      );
+      const text = `${this.host}:${port} ${reason}: choose another with --${service} PORT (0 = free) or --host`;
+      if (!this.optional.includes(service)) throw new ListenError(text);
+      this.log(`${service} is off: ${text}`);
+      return;
     }
     const shown = isWildcard(this.host) ? (reachable()[0] ?? "127.0.0.1") : this.host;
-    this.urls[service] =
-      `${scheme}://${isIPv6(shown) ? `[${shown}]` : shown}:${(server.address() as AddressInfo).port}`;
+    this.urls[service] = `${scheme}://${isIPv6(shown) ? `[${shown}]` : shown}:${open}`;
   }
 }

@@ -5,7 +5,7 @@ import type { Faults } from "./faults.js";
 import type { Fixtures } from "./fixtures.js";
 
 /** Services that exist. */
-export type Service = "mqtt" | "mqtts" | "http" | "https" | "api";
+export type Service = "mqtt" | "mqtts" | "http" | "https" | "api" | "coap";
 
 /** What a platform is started with. */
 export interface PlatformOptions {
@@ -17,6 +17,8 @@ export interface PlatformOptions {
   host?: string;
   /** Port per service, 0 = free (the default); false = this service is off. */
   ports?: Partial<Record<Service, number | false>>;
+  /** Services that stay off, with a log line, when their port is taken; the others are an error then. */
+  optional?: Service[];
   /** Receives log lines; silent without it. */
   log?: Log;
   /** May be changed while the platform runs, through Platform.faults. */
@@ -35,5 +37,7 @@ export interface Ready {
   http?: string;
   https?: string;
   api?: string;
+  /** Symmetric mode. */
+  coap?: string;
   ca: string;
 }

@@ -178,6 +178,20 @@ enum alink_post {
   ALINK_POST_UPDATE_LATER = 8,
   /** Refuse it: the platform is told, and its task fails; no payload. */
   ALINK_POST_UPDATE_NEVER = 9,
+  /** CoAP: ask the platform for its messages now; no payload. Over other transports they come by themselves. */
+  ALINK_POST_PULL = 10,
+};
+
+/** What `counter` counts since the instance began; each wraps at 2^32. */
+enum alink_counter {
+  /** Bytes that the host sent on all channels: of a datagram, its payload. */
+  ALINK_COUNTER_BYTES_SENT = 0,
+  /** Bytes that came in. */
+  ALINK_COUNTER_BYTES_RECEIVED = 1,
+  /** Calls of `poll`. */
+  ALINK_COUNTER_POLLS = 2,
+  /** CoAP only: 1 while a request waits for its response, or to be sent, and a device that sleeps has to send it again; else 0. */
+  ALINK_COUNTER_UNDERWAY = 3,
 };
 
 /** Kinds of event. Each event is one JSON object with the member "event"; long ones come in pieces, one after the other. */
@@ -257,6 +271,8 @@ enum alink_piece {
  * wallClock(seconds): Tell the time: seconds since 1970-01-01 00:00 UTC, as u32. For quiet hours: without it there are none. Once after the first `poll`, and again when the host's clock was set or a day has passed. -> Ok, or BadState before the first `poll`.
  * poll(nowMs): Do a bounded piece of work. -> a set of `Want` bits, or BadState before `configure`.
  * timeout(): -> milliseconds after the last `poll` until the next one is due if nothing else happens; -1 = none.
+ * resumed(elapsedMs): The device slept for `elapsedMs` (>= 0) after this memory was last in use: `nowMs` may begin anew, and every link is gone. To be called once, before the next `poll`. -> Ok, BadArgument, or BadState when the agent had not been polled yet.
+ * counter(which): -> a number of work or traffic, `which` is one of `Counter`; as a u32. BadArgument for another one.
  * rxPtr(ch): -> where received bytes of a channel go.
  * rxCap(ch): -> how many received bytes fit at rxPtr; 0 = stop reading from the link.
  * received(ch, n): `n` bytes were put at rxPtr. -> Ok, or BadArgument when n > rxCap.
@@ -297,6 +313,8 @@ enum alink_piece {
   X(WALL_CLOCK, wallClock, 1) \
   X(POLL, poll, 1) \
   X(TIMEOUT, timeout, 0) \
+  X(RESUMED, resumed, 1) \
+  X(COUNTER, counter, 1) \
   X(RX_PTR, rxPtr, 1) \
   X(RX_CAP, rxCap, 1) \
   X(RECEIVED, received, 2) \

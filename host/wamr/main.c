@@ -20,7 +20,7 @@ static const char USAGE[] =
     "                  [--properties JSON] [--confirm accept|later|never] [--module FILE] [--capsule FILE]\n"
     "                  [--memory] [--json]\n"
     "  --confirm  the answer to each update when the device file has \"updateConfirm\":\"ask\" (default: accept)\n"
-    "  --module   the module (default: build/agent.wasm)\n"
+    "  --module   the module (default: build/agent.wasm, build/agent-coap.wasm for a coap:// endpoint)\n"
     "  --capsule  keep what a trap leaves here (default: nowhere)\n"
     "  --memory   at the end, print what the runtime took of its pool\n"
     "The other options, the device file and the exit codes are those of `alink-agent run`.\n";
@@ -28,7 +28,7 @@ static const char USAGE[] =
 static struct {
   const char *device, *endpoint, *ca, *flash, *allow_plain, *properties, *confirm, *module, *capsule;
   bool memory, json;
-} options = {.module = "build/agent.wasm", .confirm = "accept"};
+} options = {.confirm = "accept"};
 
 static struct alink_agent agent;
 static struct alink_document documents[DOCUMENTS];
@@ -102,11 +102,11 @@ static void look_at_disconnect(void) {
                    "the certificate of the platform is not trusted%s%s: name the certificate authority with --ca FILE, "
                    "and use the host name that the certificate names",
                    link[0] == '\0' ? "" : ": ", link);
-  else if (code == ALINK_CODE_REFUSED && detail != 3)
+  else if (code == ALINK_CODE_REFUSED && detail != 3 && detail != 0)
     (void)snprintf(failure, sizeof failure,
-                   "the platform refused the identity of %s: CONNACK %ld: check deviceSecret, productKey and "
+                   "the platform refused the identity of %s: %s %ld: check deviceSecret, productKey and "
                    "deviceName",
-                   device_name, detail);
+                   device_name, detail < 400 ? "CONNACK" : "CoAP", detail);
   else if (number("retryMs") >= 0 || code == ALINK_CODE_OK) return;
   else
     (void)snprintf(failure, sizeof failure, "%s was disconnected for good: %ld%s%s", device_name, code,
@@ -268,6 +268,16 @@ static void default_flash(void) {
   options.flash = flash_path;
 }
 
+/** CoAP has a module of its own. */
+static void choose_module(void) {
+  uint32_t length;
+  const char *member = alink_json_member(device_text, "endpoint", &length);
+  /* A string stands in the file with its quote. */
+  const char *endpoint = options.endpoint != NULL ? options.endpoint : member == NULL ? "" : member + 1;
+  if (options.module != NULL) return;
+  options.module = strncmp(endpoint, "coap://", 7) == 0 ? "build/agent-coap.wasm" : "build/agent.wasm";
+}
+
 static int read_device(struct alink_layout *layout) {
   uint32_t length = 0;
   long bytes = read_file(options.device, device_text, sizeof device_text);
@@ -285,6 +295,7 @@ static int read_device(struct alink_layout *layout) {
   read_identity("deviceName", "ALINK_DEVICE_NAME", device_name, sizeof device_name);
   read_identity("deviceSecret", "ALINK_DEVICE_SECRET", secret, sizeof secret);
   add_document(device_text, compact);
+  choose_module();
   if (!add_member("productKey", getenv("ALINK_PRODUCT_KEY")) ||
       !add_member("deviceName", getenv("ALINK_DEVICE_NAME")) ||
       !add_member("deviceSecret", getenv("ALINK_DEVICE_SECRET")) || !add_member("endpoint", options.endpoint))

@@ -48,8 +48,9 @@ bool alink_port_entropy(uint8_t *bytes, uint32_t length);
 
 /**
  * Begin to connect channel `ch` (0 … ALINK_CHANNELS - 1) to `uri`, `length` bytes without a terminator, which hold
- * during the call only: tcp://host:port, or tls://host:port with the server's chain and name verified (RFC 5280,
- * RFC 6125; an address against iPAddress). An IPv6 host stands in brackets. Success and failure are told by
+ * during the call only: tcp://host:port, tls://host:port with the server's chain and name verified (RFC 5280,
+ * RFC 6125; an address against iPAddress), or udp://host:port, a socket that receives from there only and stands at
+ * once. An IPv6 host stands in brackets. Success and failure are told by
  * alink_port_link; within 15 s it is one of them. The channel has no link when this is called.
  */
 void alink_port_open(int32_t ch, const char *uri, uint32_t length);
@@ -59,11 +60,15 @@ int32_t alink_port_link(int32_t ch);
 
 /**
  * Send the first bytes of `bytes`. -> how many were taken, 0 … length, 0 = none now; < 0: the link is over, and
- * alink_port_link tells why. After 0 the next call has the same bytes at its beginning.
+ * alink_port_link tells why. After 0 the next call has the same bytes at its beginning. On UDP they are one datagram:
+ * all are taken, or none now; one that cannot be carried is taken and lost.
  */
 int32_t alink_port_send(int32_t ch, const uint8_t *bytes, uint32_t length);
 
-/** Receive at most `length` bytes. -> how many, 0 = none now; < 0: the link is over, all its bytes have been read. */
+/**
+ * Receive at most `length` bytes. -> how many, 0 = none now; < 0: the link is over, all its bytes have been read. On UDP
+ * one whole datagram: a longer one is lost, never cut, and two are never joined.
+ */
 int32_t alink_port_receive(int32_t ch, uint8_t *bytes, uint32_t length);
 
 /**

@@ -21,6 +21,13 @@ const char *alink_link_error(int32_t ch);
 /** Free what links and certificates took. */
 void alink_links_end(void);
 
+/* ---- posix_datagram.c: a connected UDP socket. A datagram that cannot be carried is lost; `error` gets the errno. ---- */
+
+/** Send one datagram. -> length, or 0 = not now. */
+int32_t alink_datagram_send(int fd, const uint8_t *bytes, uint32_t length, int *error);
+/** -> length of the next datagram of 1 … `length` bytes; empty and longer ones are lost; 0 = none now. */
+int32_t alink_datagram_receive(int fd, uint8_t *bytes, uint32_t length, int *error);
+
 /* ---- posix_flash.c: the flash image file, docs/boot-record.md and host/node/flash.ts. ---- */
 
 /** Open and lock `path`, made and filled when it is missing. -> NULL, or one line on what is wrong. */

@@ -1,4 +1,4 @@
-/* Links on POSIX: BSD sockets that never block, names resolved in a thread each, TLS by posix_tls.c. */
+/* Links on POSIX: BSD sockets that never block, names resolved in a thread each, TLS by posix_tls.c, UDP by posix_datagram.c. */
 #define _XOPEN_SOURCE 700
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,7 @@ enum { OPEN_MS = 15000, ADDRESS_MS = 5000, LINGER_MS = 2000, HOST = 256 };
 /** A name that is being resolved. Link and thread hold it; whoever comes last frees it. */
 struct lookup {
   char host[HOST], port[8];
+  int type;
   struct addrinfo *found;
   int error;
   bool done, abandoned;
@@ -28,7 +29,7 @@ struct lookup {
 
 struct link {
   enum { FREE, RESOLVING, CONNECTING, SHAKING, UP, CLOSING, OVER } state;
-  bool tls, address, wants_write;
+  bool tls, datagram, address, wants_write;
   int32_t ch, reason;
   int fd;
   char host[HOST], port[8], error[192];
@@ -72,7 +73,7 @@ static void *resolve(void *argument) {
   struct lookup *lookup = argument;
   struct addrinfo hints, *found = NULL;
   memset(&hints, 0, sizeof hints);
-  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_socktype = lookup->type;
   hints.ai_flags = AI_ADDRCONFIG;
   int error = getaddrinfo(lookup->host, lookup->port, &hints, &found);
   pthread_mutex_lock(&lookups);
@@ -99,7 +100,7 @@ static void begin_lookup(struct link *link) {
   memcpy(lookup->port, link->port, sizeof lookup->port);
   link->state = RESOLVING;
   memset(&hints, 0, sizeof hints);
-  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_socktype = lookup->type = link->datagram ? SOCK_DGRAM : SOCK_STREAM;
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
   /* An address needs no thread. */
   link->address = getaddrinfo(link->host, link->port, &hints, &lookup->found) == 0;
@@ -120,6 +121,10 @@ static bool has_passed(uint32_t due_ms) { return (int32_t)(alink_port_now_ms() -
 
 static void established(struct link *link) {
   int on = 1;
+  if (link->datagram) {
+    link->state = UP;
+    return;
+  }
   (void)setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   link->state = link->tls ? SHAKING : UP;
   link->wants_write = link->tls;
@@ -133,7 +138,7 @@ static void connect_next(struct link *link) {
     const struct addrinfo *address = link->next;
     link->next = address->ai_next;
     if (link->fd >= 0) (void)close(link->fd);
-    link->fd = socket(address->ai_family, SOCK_STREAM, 0);
+    link->fd = socket(address->ai_family, address->ai_socktype, 0);
     if (link->fd < 0) continue;
     (void)fcntl(link->fd, F_SETFD, FD_CLOEXEC);
     (void)fcntl(link->fd, F_SETFL, O_NONBLOCK);
@@ -200,14 +205,15 @@ static void close_step(struct link *link) {
 
 /* ---- port.h ---- */
 
-/** Split tcp://host:port or tls://[address]:port. -> false: it is neither. */
+/** Split tcp://host:port, tls://[address]:port or udp://…. -> false: it is none of them. */
 static bool parse(struct link *link, const char *uri, uint32_t length) {
   char text[ALINK_MQTT_RX];
   if (length >= sizeof text || length < 6) return false;
   memcpy(text, uri, length);
   text[length] = '\0';
-  if (strncmp(text, "tcp://", 6) != 0 && strncmp(text, "tls://", 6) != 0) return false;
-  link->tls = text[1] == 'l';
+  link->tls = strncmp(text, "tls://", 6) == 0;
+  link->datagram = strncmp(text, "udp://", 6) == 0;
+  if (!link->tls && !link->datagram && strncmp(text, "tcp://", 6) != 0) return false;
   char *host = text + 6, *colon = strrchr(text, ':'), *end;
   if (colon < host) return false;
   *colon = '\0';
@@ -231,7 +237,7 @@ void alink_port_open(int32_t ch, const char *uri, uint32_t length) {
   link->wants_write = false;
   link->due_ms = alink_port_now_ms() + OPEN_MS;
   if (parse(link, uri, length)) begin_lookup(link);
-  else finish(link, ALINK_CLOSED_UNREACHABLE, "the peer is not a URI like tcp://host:port or tls://host:port");
+  else finish(link, ALINK_CLOSED_UNREACHABLE, "the peer is not a URI like tcp://host:port, tls://host:port or udp://host:port");
 }
 
 int32_t alink_port_link(int32_t ch) {
@@ -249,11 +255,20 @@ int32_t alink_port_link(int32_t ch) {
   return link->reason;
 }
 
+/** The link goes on: whether a datagram was lost is for the module to find out. */
+static void note(struct link *link, int error) {
+  if (error != 0) (void)snprintf(link->error, sizeof link->error, "%s", strerror(error));
+}
+
 int32_t alink_port_send(int32_t ch, const uint8_t *bytes, uint32_t length) {
   struct link *link = &links[ch];
   if (link->state != UP) return link->state == OVER ? -1 : 0;
   ssize_t n;
-  if (link->tls) n = alink_tls_send(ch, bytes, length);
+  int error = 0;
+  if (link->datagram) {
+    n = alink_datagram_send(link->fd, bytes, length, &error);
+    note(link, error);
+  } else if (link->tls) n = alink_tls_send(ch, bytes, length);
   else {
     n = send(link->fd, bytes, length, MSG_NOSIGNAL);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return 0;
@@ -275,6 +290,12 @@ int32_t alink_port_receive(int32_t ch, uint8_t *bytes, uint32_t length) {
   struct link *link = &links[ch];
   if (link->state != UP) return link->state == OVER ? -1 : 0;
   if (link->tls) return receive_tls(link, bytes, length);
+  int error = 0;
+  if (link->datagram) {
+    int32_t got = alink_datagram_receive(link->fd, bytes, length, &error);
+    note(link, error);
+    return got;
+  }
   ssize_t n = recv(link->fd, bytes, length, 0);
   if (n > 0) return (int32_t)n;
   if (n == 0) finish(link, ALINK_CLOSED_PEER, "the peer closed the link");
@@ -288,7 +309,7 @@ void alink_port_close(int32_t ch, bool at_once) {
   if (at_once) {
     release(link);
     link->state = FREE;
-  } else if (link->state == UP) {
+  } else if (link->state == UP && !link->datagram) {
     link->state = CLOSING;
     link->due_ms = alink_port_now_ms() + LINGER_MS;
     link->wants_write = link->tls;

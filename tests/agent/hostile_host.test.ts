@@ -18,6 +18,8 @@ const CALLS: Record<string, number> = {
   booted: 3,
   poll: 1,
   timeout: 0,
+  resumed: 1,
+  counter: 1,
   rxPtr: 1,
   rxCap: 1,
   received: 2,

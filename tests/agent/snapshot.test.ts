@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { type AgentExports, Boot, BootOp, Channel, Closed, FlashOp, Post } from "../../host/abi.js";
+import { type AgentExports, Boot, BootOp, Channel, Closed, Code, Counter, FlashOp, Post } from "../../host/abi.js";
 import { Agent } from "../../host/agent.js";
 import { Broker, identity, type Message, module, Rig, type RigOptions } from "./rig.js";
 import { fileServer, Web } from "./web.js";
@@ -246,4 +246,34 @@ test("a byte that is not carried over shows", async () => {
     // any difference will do
   }
   assert.ok(!carried, "the recorder does not notice that state is lost");
+});
+
+test("after a sleep the links are gone, time has gone on, and the host's clock may begin anew", async () => {
+  const rig = await Rig.create();
+  const broker = new Broker(rig);
+  rig.settle();
+  assert.equal(rig.agent.exports.counter(Counter.BytesSent) > 100, true);
+  broker.acknowledge = false;
+  const id = rig.agent.post(Post.Property, Buffer.from('{"kept":1}'));
+  rig.settle();
+  const snapshot = rig.agent.snapshot();
+  rig.agent = await Agent.create(module);
+  assert.equal(rig.agent.exports.resumed(1), Code.BadState, "nothing was there before");
+  rig.agent.restore(snapshot);
+  assert.equal(rig.agent.exports.resumed(-1), Code.BadArgument);
+  assert.equal(rig.agent.exports.resumed(3_600_000), Code.Ok);
+  rig.linked.fill(false);
+  rig.now = 5;
+  broker.acknowledge = true;
+  rig.advance(10_000);
+  assert.deepEqual(
+    rig.named("device.disconnected").map(({ code }) => code),
+    [Code.LinkFailed],
+  );
+  assert.equal(rig.named("device.connected").length, 2);
+  broker.publish(`${sys}/thing/event/property/post_reply`, { id: String(id), code: 200, data: {} });
+  rig.settle();
+  assert.deepEqual(rig.named("property.posted"), [{ event: "property.posted", id, code: 200 }]);
+  assert.equal(rig.agent.exports.counter(99), Code.BadArgument);
+  assert.ok(rig.agent.exports.counter(Counter.Polls) > 3);
 });

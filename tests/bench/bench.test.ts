@@ -1,11 +1,14 @@
 // The benchmark as a program: what it reports, not how fast anything is.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { measure, percentile, type Result } from "../../host/cli/bench.js";
+import { measure, measureCoap, percentile, type Result } from "../../host/cli/bench.js";
 import { chart } from "../../host/cli/bench_chart.js";
+import { COAP_CASE, coapPosters, modulePoster, OTHER, Peer } from "../../host/cli/bench_coap.js";
 import { inputOf, loadSubjects, OURS, SIZES } from "../../host/cli/bench_subjects.js";
 import { measureUpdate } from "../../host/cli/bench_update.js";
+import { wasm } from "../paths.js";
 
 const EFFORT = { rounds: 3, turn: 0.05 };
 
@@ -124,5 +127,35 @@ describe("chart", () => {
     const heights = [...svg.matchAll(/height="([\d.]+)" fill="#\w+"><title>/g)].map(([, height]) => Number(height));
     assert.equal(heights.length, 2);
     assert.ok(Math.abs(heights[0]! / heights[1]! - 2) < 0.01);
+  });
+});
+
+describe("posts over CoAP", () => {
+  it("gives one result for each subject, with the ratio between them", async () => {
+    const results = await measureCoap("1.2.3", 3, 5);
+    assert.deepEqual(
+      results.map(({ name, subject, unit, version }) => [name, subject, unit, version]),
+      [
+        [COAP_CASE, OURS, "posts/s", "1.2.3"],
+        [COAP_CASE, OTHER, "posts/s", results[1]!.version],
+      ],
+    );
+    assert.match(results[1]!.version, /^1\./);
+    for (const { median, p10, p90 } of results) assert.ok(median > 0 && p10 <= median && median <= p90);
+    const [ours, other] = results.map(({ ratioTo }) => Object.values(ratioTo)[0]!);
+    assert.ok(Math.abs(ours! * other! - 1) < 0.02, `${ours} ${other}`);
+  });
+
+  it("each post is one request that the peer answered", async () => {
+    const peer = new Peer();
+    const module = await WebAssembly.compile(readFileSync(wasm("agent-coap")));
+    const poster = await modulePoster(module, peer);
+    await poster(1);
+    // The version is informed before the first post.
+    const before = peer.requests;
+    await poster(20);
+    assert.equal(peer.requests - before, 20);
+    const { other } = await coapPosters();
+    await other!(3);
   });
 });

@@ -57,3 +57,4 @@ export function hmacFinal(ctx: usize, out: usize): void {
 // ---- codec
 
 export * from "./unit_codec";
+export * from "./unit_coap";

@@ -22,7 +22,7 @@ const budgets: [Grade, string, number][] = [
   ["mcu", "sha256", 3600],
   ["mcu", "aes-cbc", 3200],
   ["small", "md5", 1200],
-  ["small", "sha1", 1800],
+  ["small", "sha1", 1100],
   ["small", "sha256", 1450],
   ["small", "aes-cbc", 2200],
 ];

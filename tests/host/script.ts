@@ -197,6 +197,8 @@ export class Script {
       poll: () => this.#poll(),
       wallClock: () => 0,
       timeout: () => -1,
+      resumed: () => 0,
+      counter: () => 0,
       rxPtr: () => RX,
       rxCap: (ch) => (ch === 0 && this.#linked ? this.room : 0),
       received: (_ch, n) => this.#received(n),

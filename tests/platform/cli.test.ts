@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -10,8 +11,8 @@ import { collect, command, finish, folder, platformCommand } from "./command.js"
 import { device, event, FIXTURES, message, PRODUCT } from "./harness.js";
 
 test("platform prints one ready line and ends cleanly on SIGTERM", async (t) => {
-  const { child, text, ready } = await platformCommand(t, ["--coap", "0", "--wss", "9443"]);
-  assert.deepEqual(Object.keys(ready), ["ready", "mqtt", "mqtts", "http", "https", "api", "ca"]);
+  const { child, text, ready } = await platformCommand(t, ["--wss", "9443"]);
+  assert.deepEqual(Object.keys(ready), ["ready", "mqtt", "mqtts", "http", "https", "api", "coap", "ca"]);
   const made = await device(t, { ready } as never, {}, ready.mqtts);
   const reply = message(made, "post_reply");
   made.publish(`/sys/${PRODUCT}/example1/thing/event/property/post`, '{"id":"1","params":{}}');
@@ -24,6 +25,22 @@ test("platform prints one ready line and ends cleanly on SIGTERM", async (t) => 
   assert.equal(text.stdout.trim().split("\n").length, 1);
   assert.match(text.stderr, /a1X2bEnP82z\/example1: online/);
   assert.ok(!text.stderr.includes("secret"));
+});
+
+test("the CoAP port in use is an error when it was asked for; by default the platform does without", async (t) => {
+  const taken = createSocket("udp4").bind(5682, "127.0.0.1");
+  t.after(() => taken.close());
+  // Somebody else may have it already: it is taken all the same.
+  await Promise.race([once(taken, "listening"), once(taken, "error")]);
+  const fixtures = join(folder(t), "fixtures.json");
+  writeFileSync(fixtures, JSON.stringify(FIXTURES));
+  const others = ["mqtt", "mqtts", "http", "https", "api"].flatMap((service) => [`--${service}`, "0"]);
+  const refused = await finish(command(t, ["platform", "--fixtures", fixtures, ...others, "--coap", "5682"]));
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /127\.0\.0\.1:5682 is in use: choose another with --coap PORT/);
+  const child = command(t, ["platform", "--fixtures", fixtures, ...others]);
+  const [line] = (await once(child.stdout!, "data")) as [Buffer];
+  assert.equal(JSON.parse(line.toString()).coap, undefined);
 });
 
 test("SIGINT is exit code 130", async (t) => {

@@ -71,7 +71,7 @@ export async function platformCommand(t: TestContext, extra: string[] = []) {
   const directory = folder(t);
   const fixtures = join(directory, "fixtures.json");
   writeFileSync(fixtures, JSON.stringify(FIXTURES));
-  const ports = ["mqtt", "mqtts", "http", "https", "api"].flatMap((service) => [`--${service}`, "0"]);
+  const ports = ["mqtt", "mqtts", "http", "https", "api", "coap"].flatMap((service) => [`--${service}`, "0"]);
   const data = join(directory, "data");
   const child = command(t, ["platform", "--fixtures", fixtures, "--data", data, ...ports, ...extra]);
   const text = collect(child);

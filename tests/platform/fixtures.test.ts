@@ -56,7 +56,7 @@ test("good fixtures are accepted with their optional members", (t) => {
 test("a used port is one line that names it and the option", async (t) => {
   const first = await startPlatform({
     fixtures: FIXTURES,
-    ports: { http: false, https: false, api: false, mqtts: false },
+    ports: { http: false, https: false, api: false, mqtts: false, coap: false },
   });
   t.after(() => first.close());
   assert.deepEqual(Object.keys(first.ready), ["ready", "mqtt", "ca"]);

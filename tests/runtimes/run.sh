@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 packages=(ca-certificates build-essential clang lld cmake libclang-dev libmbedtls-dev wabt
   gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
-  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc)
+  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc libcoap3-bin)
 install=no
 for argument in "$@"; do
   case $argument in

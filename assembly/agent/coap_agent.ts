@@ -1,0 +1,238 @@
+/**
+ * The agent over CoAP behind the exports: one channel, one session, no flash, no updates. Each call does a bounded piece of
+ * work; while the event queue has no room, nothing goes on that could emit one and nothing is received.
+ */
+import { Boot, Channel, Closed, Code, Counter, ENTROPY, Event, Want } from "../abi";
+import { S } from "../bytes/text";
+import { putBytes, putDecimal, putSigned, putText } from "../bytes/writer";
+import { AGENT, ENDPOINT, EVENTS, EXCHANGE, RANDOM, SCRATCH, SESSION } from "../coap_arena";
+import { randomSeed } from "../protocol/backoff";
+import { DATAGRAM, exchangeInit, exchangeSent, exchangeTxLen, exchangeTxPtr } from "../protocol/coap_exchange";
+import {
+  online,
+  Progress,
+  sessionClosed,
+  sessionOpened,
+  sessionResumed,
+  sessionStep,
+  sessionTimeout,
+} from "../protocol/coap_session";
+import { Link, Request } from "../protocol/coap_task";
+import { eventBegin, eventEnd, eventsKind, eventsRoom } from "../protocol/events";
+import { IN_WINDOW } from "../profile";
+import { assemble, assembleFirst } from "./coap_assemble";
+import { readConfiguration } from "./coap_config";
+import { answered, inboxStep } from "./coap_inbox";
+
+export function configure(length: i32): i32 {
+  assembleFirst();
+  if (AGENT.assembled) return Code.BadState;
+  if (length < 0 || length > IN_WINDOW || (length == 0 && AGENT.left == 0)) return Code.BadArgument;
+  return readConfiguration(length);
+}
+
+/** Nothing here depends on the slot that runs. */
+export function booted(slot: i32, how: i32): i32 {
+  if (AGENT.assembled) return Code.BadState;
+  return slot < 0 || slot > 1 || how < Boot.Confirmed || how > Boot.FellBack ? Code.BadArgument : Code.Ok;
+}
+
+export function poll(nowMs: i32): i32 {
+  assembleFirst();
+  if (AGENT.refused) return Code.BadArgument;
+  if (!AGENT.present) return Code.BadState;
+  if (!AGENT.assembled) {
+    const code = assemble();
+    if (code < 0) return code;
+    AGENT.assembled = true;
+    SESSION.dueAt = nowMs;
+    SESSION.pullAt = nowMs;
+  }
+  if (AGENT.resumed) AGENT.shift = AGENT.now - nowMs;
+  AGENT.resumed = false;
+  AGENT.now = nowMs + AGENT.shift;
+  SESSION.now = AGENT.now;
+  AGENT.polls += 1;
+  return wants(AGENT.seeded && eventsRoom(EVENTS) && work());
+}
+
+/** The device slept: time went on, and the link is gone without a word. Token and sequence are as they were. */
+export function resumed(elapsedMs: i32): i32 {
+  if (!AGENT.assembled) return Code.BadState;
+  if (elapsedMs < 0) return Code.BadArgument;
+  AGENT.now += elapsedMs;
+  SESSION.now = AGENT.now;
+  sessionResumed(SESSION);
+  AGENT.resumed = true;
+  return Code.Ok;
+}
+
+function wants(again: bool): i32 {
+  let want: i32 = again ? Want.Again : 0;
+  if (!AGENT.seeded) want |= Want.Entropy;
+  if (eventsKind(EVENTS) != Event.None) want |= Want.Event;
+  if (SESSION.link == Link.Opening) want |= Want.Open;
+  if (SESSION.link == Link.Closing) want |= Want.Close;
+  if (txLen(Channel.Mqtt) != 0) want |= Want.Transmit;
+  if (rxCap(Channel.Mqtt) != 0) want |= Want.Receive;
+  return want;
+}
+
+/** -> whether there is more to do now. */
+function work(): bool {
+  if (AGENT.lost) {
+    AGENT.lost = false;
+    emitDisconnected();
+    return true;
+  }
+  if (AGENT.unchecked != 0) {
+    inboxStep();
+    return true;
+  }
+  switch (sessionStep(SESSION)) {
+    case Progress.Rest:
+      return false;
+    case Progress.Connecting:
+      emitConnecting();
+      break;
+    case Progress.Connected:
+      emitConnected();
+      break;
+    case Progress.Lost:
+      emitDisconnected();
+      break;
+    case Progress.Answered:
+      answered(SESSION.detail);
+      if (SESSION.detail > 0 && online(SESSION) == Progress.Connected) emitConnected();
+      break;
+  }
+  return true;
+}
+
+function emitConnecting(): void {
+  AGENT.attempt += 1;
+  const w = eventBegin(EVENTS, S('{"event":"device.connecting","peer":"'));
+  putBytes(w, ENDPOINT + 1, AGENT.peerLength);
+  putText(w, S('","attempt":'));
+  putDecimal(w, AGENT.attempt);
+  eventEnd(EVENTS, Event.Connecting);
+}
+
+function emitConnected(): void {
+  const w = eventBegin(EVENTS, S('{"event":"device.connected","sessionPresent":'));
+  // an earlier token was taken: /auth was not needed
+  putText(w, SESSION.fresh ? S("false") : S("true"));
+  SESSION.fresh = false;
+  eventEnd(EVENTS, Event.Connected);
+}
+
+function emitDisconnected(): void {
+  const w = eventBegin(EVENTS, S('{"event":"device.disconnected","code":'));
+  putSigned(w, SESSION.fault);
+  putText(w, S(',"detail":'));
+  putSigned(w, SESSION.detail);
+  putText(w, S(',"retryMs":'));
+  putSigned(w, SESSION.retry);
+  putText(w, S(',"desc":"'));
+  putText(w, words(SESSION.fault));
+  putText(w, S('"'));
+  eventEnd(EVENTS, Event.Disconnected);
+}
+
+function words(fault: i32): usize {
+  if (fault == Code.Refused) return S("refused");
+  if (fault == Code.TimedOut) return S("no answer in time");
+  if (fault == Code.BadMessage) return S("malformed answer");
+  return fault == Code.Ok ? S("") : S("server cannot be reached");
+}
+
+export function timeout(): i32 {
+  return AGENT.assembled ? sessionTimeout(SESSION) : -1;
+}
+
+export function rxPtr(ch: i32): i32 {
+  return ch == Channel.Mqtt ? <i32>EXCHANGE.rx : 0;
+}
+
+export function rxCap(ch: i32): i32 {
+  const room = SESSION.link == Link.Up && EXCHANGE.rxLen == 0 && eventsRoom(EVENTS);
+  return ch == Channel.Mqtt && room ? DATAGRAM : 0;
+}
+
+/** One datagram, whole. */
+export function received(ch: i32, n: i32): i32 {
+  if (n < 0 || n > rxCap(ch)) return Code.BadArgument;
+  EXCHANGE.rxLen = n;
+  AGENT.bytesReceived += n;
+  return Code.Ok;
+}
+
+export function txPtr(ch: i32): i32 {
+  return ch == Channel.Mqtt ? <i32>exchangeTxPtr(EXCHANGE) : 0;
+}
+
+export function txLen(ch: i32): i32 {
+  return ch == Channel.Mqtt && SESSION.link == Link.Up ? <i32>exchangeTxLen(EXCHANGE) : 0;
+}
+
+/** The window is one datagram: all of it or nothing. */
+export function sent(ch: i32, n: i32): i32 {
+  if (n == 0) return Code.Ok;
+  if (n != txLen(ch)) return Code.BadArgument;
+  AGENT.bytesSent += n;
+  exchangeSent(EXCHANGE);
+  return Code.Ok;
+}
+
+export function counter(which: i32): i32 {
+  if (which == Counter.BytesSent) return <i32>AGENT.bytesSent;
+  if (which == Counter.Underway) return <i32>(SESSION.request != Request.None || AGENT.kind != 0 || SESSION.pull);
+  return which == Counter.BytesReceived
+    ? <i32>AGENT.bytesReceived
+    : which == Counter.Polls
+      ? <i32>AGENT.polls
+      : Code.BadArgument;
+}
+
+export function peerPtr(ch: i32): i32 {
+  return ch == Channel.Mqtt ? <i32>ENDPOINT + 1 : 0;
+}
+
+export function peerLen(ch: i32): i32 {
+  return ch == Channel.Mqtt ? <i32>AGENT.peerLength : 0;
+}
+
+export function opened(ch: i32): i32 {
+  if (ch != Channel.Mqtt || SESSION.link != Link.Opening) return Code.BadState;
+  sessionOpened(SESSION);
+  return Code.Ok;
+}
+
+export function closed(ch: i32, reason: i32): i32 {
+  if (reason < Closed.Local || reason > Closed.Untrusted) reason = Closed.Broken;
+  if (ch == Channel.Mqtt && sessionClosed(SESSION, reason) == Progress.Lost) AGENT.lost = true;
+  return Code.Ok;
+}
+
+export function fault(ch: i32): i32 {
+  return ch == Channel.Mqtt ? SESSION.fault : ch == Channel.Application ? AGENT.postFault : 0;
+}
+
+export function detail(ch: i32): i32 {
+  return ch == Channel.Mqtt ? SESSION.detail : ch == Channel.Application ? AGENT.postDetail : 0;
+}
+
+export function entropyPtr(): i32 {
+  return <i32>SCRATCH;
+}
+
+export function entropyLen(): i32 {
+  return ENTROPY;
+}
+
+export function entropyDone(): i32 {
+  randomSeed(RANDOM, SCRATCH);
+  exchangeInit(EXCHANGE);
+  AGENT.seeded = true;
+  return Code.Ok;
+}
