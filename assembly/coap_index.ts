@@ -23,6 +23,10 @@ export function configure(len: i32): i32 {
 export function booted(slot: i32, how: i32, reason: i32): i32 {
   return agent.booted(slot, how);
 }
+/** Tell the time, which this module has no use for. -> Ok, or BadState before the first `poll`. */
+export function wallClock(seconds: i32): i32 {
+  return agent.wallClock();
+}
 /** Do a bounded piece of work. -> a set of `Want` bits, or BadState before `configure`. */
 export function poll(nowMs: i32): i32 {
   return agent.poll(nowMs);

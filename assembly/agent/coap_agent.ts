@@ -37,6 +37,11 @@ export function booted(slot: i32, how: i32): i32 {
   return slot < 0 || slot > 1 || how < Boot.Confirmed || how > Boot.FellBack ? Code.BadArgument : Code.Ok;
 }
 
+/** Nothing here goes by the time of day. */
+export function wallClock(): i32 {
+  return AGENT.assembled ? Code.Ok : Code.BadState;
+}
+
 export function poll(nowMs: i32): i32 {
   assembleFirst();
   if (AGENT.refused) return Code.BadArgument;
