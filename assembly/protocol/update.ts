@@ -46,7 +46,8 @@ export function updateResume(u: Update): void {
   if (u.journal.length1 != 0 && !installedSound(u.installed)) u.journal.length1 = 0;
   if (u.journal.length2 == 0 || !updateSound(s, slotLength(u.flash, s.slot))) s.phase = <u8>UpdatePhase.None;
   runningVersion(u.running, u.installed, u.journal.length1, s, u.configured);
-  const started = s.phase == UpdatePhase.Verified || s.phase == UpdatePhase.Activated;
+  const here = s.phase == UpdatePhase.Accepted && <u32>s.slot == u.running.slot;
+  const started = s.phase == UpdatePhase.Verified || s.phase == UpdatePhase.Activated || here;
   // the boot loader knows whether this is a trial; the record knows of which update
   u.trial = u.running.how == Boot.Trial || (started && <u32>s.slot == u.running.slot);
   u.trialDue = u.now + TRIAL_TIMEOUT;
@@ -140,7 +141,8 @@ export function updateWant(u: Update): i32 {
 /** Go on by one bounded step. -> whether there is more to do now. */
 export function updateStep(u: Update, now: u32): bool {
   u.now = now;
-  if (u.informDue) inform(u);
+  // a failure is told first: the version may bring the next package, whose task a late report would end
+  if (u.informDue && u.task < Task.Drain) inform(u);
   if (u.askDue && reached(now, u.askAt) && (u.task == Task.Idle || u.task == Task.Renew)) askForFirmware(u);
   if (u.trial && u.task == Task.Idle && u.running.how == Boot.Trial && reached(now, u.trialDue)) {
     giveBack(u, S("the image on trial did not connect in time"));

@@ -662,3 +662,18 @@ test("a redirect never leads from TLS to plain HTTP, even where plain HTTP is al
   assert.equal(failure(rig).code, Code.NotAllowed);
   assert.equal(web.requests.length, 1);
 });
+
+test("a failure that waits to be told is told before the version, which may bring the next package", async () => {
+  const file = image(5000);
+  const { rig, broker } = await bench(file);
+  broker.publish(UPGRADE, push(offer(file)));
+  rig.settle();
+  const next = await restarted(rig, 0, Boot.FellBack, 1);
+  next.rig.settle();
+  const said = next.broker
+    .of("publish")
+    .map(({ topic }) => /device\/(inform|progress)\//.exec(topic)?.[1])
+    .filter((kind) => kind !== undefined);
+  assert.deepEqual(said, ["progress", "inform"]);
+  assert.equal(steps(next.broker).at(-1), "-1");
+});
