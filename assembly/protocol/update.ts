@@ -58,7 +58,8 @@ export function updateResume(u: Update): void {
     u.mark.offset = 0;
   if (u.journal.length2 == 0 || !updateSound(s, slotLength(u.flash, s.slot))) s.phase = <u8>UpdatePhase.None;
   runningVersion(u.running, u.installed, u.journal.length1, s, u.configured);
-  const started = s.phase == UpdatePhase.Verified || s.phase == UpdatePhase.Activated;
+  const here = s.phase == UpdatePhase.Accepted && <u32>s.slot == u.running.slot;
+  const started = s.phase == UpdatePhase.Verified || s.phase == UpdatePhase.Activated || here;
   // the boot loader knows whether this is a trial; the record knows of which update
   u.trial = u.running.how == Boot.Trial || (started && <u32>s.slot == u.running.slot);
   u.trialDue = u.now + TRIAL_TIMEOUT;
@@ -147,7 +148,8 @@ export function updateWant(u: Update): i32 {
 export function updateStep(u: Update, now: u32): bool {
   u.now = now;
   u.fetch.held = quietLeft(u.policy, now) != 0;
-  if (u.informDue) inform(u);
+  // a failure is told first: the version may bring the next package, whose task a late report would end
+  if (u.informDue && u.task < Task.Drain) inform(u);
   if (u.task == Task.Check) return updateCheck(u);
   if (u.task == Task.Ask && u.decision != Decision.None) updateDecided(u);
   const pause = u.policy.pause && u.task == Task.Fetch && !u.fetch.held;

@@ -157,7 +157,8 @@ export function runningVersion(
   update: UpdateState,
   configured: usize,
 ): void {
-  const started = update.phase == UpdatePhase.Verified || update.phase == UpdatePhase.Activated;
+  // nothing is written into a running slot: a record that names it is of the image that was started from it
+  const started = update.phase != UpdatePhase.None && update.phase != UpdatePhase.Failed;
   let from = litPtr(configured);
   r.versionLength = litLen(configured);
   if (started && <u32>update.slot == r.slot) {

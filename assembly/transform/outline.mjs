@@ -16,8 +16,12 @@ const PAIRS = 7;
 const OVERHEAD = 4;
 /** Calls of a function from which on its number is one of the first 128. */
 const OFTEN = 5;
-/** Bytes saved that a new function must be worth. */
-const WORTH = 2;
+/**
+ * Bytes saved that a new function must be worth. WAMR's fast interpreter takes about 160 bytes of its pool for a function
+ * and 2.7 for a byte of code on a 32-bit part (docs/mcu.md), and a call costs time: outlining for a few bytes of flash would
+ * be paid for in RAM.
+ */
+const WORTH = 24;
 
 /** Most constants of statements in a row that become parameters together. */
 const LIST_CONSTANTS = 6;

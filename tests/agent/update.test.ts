@@ -206,3 +206,18 @@ test("the last step is reported even when the session was lost during the downlo
   assert.ok(rig.restart);
   assert.equal(steps(broker).at(-1), "100");
 });
+
+test("a failure that waits to be told is told before the version, which may bring the next package", async () => {
+  const file = image(5000);
+  const { rig, broker } = await bench(file);
+  broker.publish(UPGRADE, push(offer(file)));
+  rig.settle();
+  const next = await restarted(rig, 0, Boot.FellBack, 1);
+  next.rig.settle();
+  const said = next.broker
+    .of("publish")
+    .map(({ topic }) => /device\/(inform|progress)\//.exec(topic)?.[1])
+    .filter((kind) => kind !== undefined);
+  assert.deepEqual(said, ["progress", "inform"]);
+  assert.equal(steps(next.broker).at(-1), "-1");
+});
