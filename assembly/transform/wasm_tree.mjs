@@ -308,8 +308,10 @@ export function write(module) {
       out.push(id, ...leb(content.length));
       for (const byte of content) out.push(byte);
     }
-  const names = writeNames(functions);
-  out.push(0, ...leb(names.length), ...names);
+  if (functions.some(({ name }) => name !== "")) {
+    const names = writeNames(functions);
+    out.push(0, ...leb(names.length), ...names);
+  }
   return Uint8Array.from(out);
 }
 
