@@ -22,16 +22,20 @@ export const TI: usize = SMALL ? 0 : memory.data(HOST ? 4096 : 1024, 16);
 /** By byte S(x): x. */
 export const INVERSE = memory.data(256);
 
-/** The four bytes of the word, each times x in GF(2^8). FIPS 197 §4.2.1. */
-export function times(word: u32): u32 {
-  return ((word & 0x7f7f7f7f) << 1) ^ (((word >> 7) & 0x01010101) * 0x1b);
+/** GF(2^8), four bytes at a time. */
+@final
+export class Field {
+  /** Each byte of the word times x. FIPS 197 §4.2.1. */
+  @inline static times(word: u32): u32 {
+    return ((word & 0x7f7f7f7f) << 1) ^ (((word >> 7) & 0x01010101) * 0x1b);
+  }
 }
 
 /** One column through InvMixColumns. FIPS 197 §5.3.3. */
 export function inverseMix(word: u32): u32 {
-  const two = times(word);
-  const four = times(two);
-  const eight = times(four);
+  const two = Field.times(word);
+  const four = Field.times(two);
+  const eight = Field.times(four);
   const nine = eight ^ word;
   return eight ^ four ^ two ^ rotr<u32>(nine ^ two, 8) ^ rotr<u32>(nine ^ four, 16) ^ rotl<u32>(nine, 8);
 }
@@ -40,7 +44,7 @@ export function inverseMix(word: u32): u32 {
 function place(x: u32, s: u32): void {
   if (SMALL) store<u8>(x, s, T);
   else {
-    const two = times(s);
+    const two = Field.times(s);
     const column = ((two ^ s) << 24) | (s << 16) | (s << 8) | two;
     const inverse = inverseMix(x);
     store<u32>(x << 2, column, T);
@@ -63,7 +67,7 @@ function fillTables(): void {
   do {
     const twice = (y << 8) | y;
     place(x, ((y ^ (twice >> 7) ^ (twice >> 6) ^ (twice >> 5) ^ (twice >> 4)) & 0xff) ^ 0x63);
-    x ^= times(x);
+    x ^= Field.times(x);
     y ^= y << 1;
     y ^= y << 2;
     y = (y ^ (y << 4)) & 0xff;
@@ -81,16 +85,6 @@ export function substitute(word: u32): u32 {
   );
 }
 
-/** The four bytes of the word through the inverse S-box. */
-export function substituteBack(word: u32): u32 {
-  return (
-    load<u8>(word & 0xff, INVERSE) |
-    (load<u8>((word >> 8) & 0xff, INVERSE) << 8) |
-    (load<u8>((word >> 16) & 0xff, INVERSE) << 16) |
-    (load<u8>(word >> 24, INVERSE) << 24)
-  );
-}
-
 /** Expand a key of 16 or 32 bytes into the context; its number of rounds is set already. FIPS 197 §5.2. */
 export function expand(ctx: Aes, key: usize, keyLen: usize): void {
   if (load<u8>(T) === 0) fillTables();
@@ -103,7 +97,7 @@ export function expand(ctx: Aes, key: usize, keyLen: usize): void {
     let word = load<u32>(at - 4);
     if (i === 0) {
       word = substitute(rotr<u32>(word, 8)) ^ constant;
-      constant = times(constant);
+      constant = Field.times(constant);
     } else if (i === keyLen - 16) word = substitute(word);
     store<u32>(at, load<u32>(at - keyLen) ^ word);
     i = (i + 4) & (keyLen - 1);

@@ -3,17 +3,31 @@
 // Not constant-time, as aes_mcu.ts says of its tables.
 
 import { AES_BLOCK, Aes, KEYS } from "./aes_context";
-import { inverseMix, substitute, substituteBack, times } from "./aes_schedule";
+import { Field, INVERSE, inverseMix, T } from "./aes_schedule";
 
-/** One column through MixColumns. FIPS 197 §5.1.3. */
-function mix(word: u32): u32 {
-  const two = times(word);
+/**
+ * The column that SubBytes, ShiftRows and, where it is due, MixColumns make of one byte from each word; one function, because
+ * calls are what a microcontroller pays most for. FIPS 197 §5.1.1 to §5.1.3.
+ */
+function column(a: u32, b: u32, c: u32, d: u32, mixed: bool): u32 {
+  const word: u32 =
+    load<u8>(a & 0xff, T) |
+    (load<u8>((b >> 8) & 0xff, T) << 8) |
+    (load<u8>((c >> 16) & 0xff, T) << 16) |
+    (load<u8>(d >> 24, T) << 24);
+  if (!mixed) return word;
+  const two = Field.times(word);
   return two ^ rotr<u32>(two ^ word, 8) ^ rotr<u32>(word, 16) ^ rotl<u32>(word, 8);
 }
 
-/** The column that ShiftRows makes of one byte from each word. */
-function shift(a: u32, b: u32, c: u32, d: u32): u32 {
-  return (a & 0xff) | (b & 0xff00) | (c & 0xff0000) | (d & 0xff000000);
+/** The same for the inverse cipher, with the round key between. FIPS 197 §5.3.1 to §5.3.4. */
+function columnBack(a: u32, b: u32, c: u32, d: u32, key: u32, mixed: bool): u32 {
+  const word: u32 =
+    load<u8>(a & 0xff, INVERSE) |
+    (load<u8>((b >> 8) & 0xff, INVERSE) << 8) |
+    (load<u8>((c >> 16) & 0xff, INVERSE) << 16) |
+    (load<u8>(d >> 24, INVERSE) << 24);
+  return mixed ? inverseMix(word ^ key) : word ^ key;
 }
 
 /** Encrypt `len` bytes, a multiple of AES_BLOCK. FIPS 197 §5.1, SP 800-38A §6.2. */
@@ -28,18 +42,16 @@ export function encrypt(ctx: Aes, dst: usize, src: usize, len: usize): void {
     let b = <u32>(ctx.chain >> 32) ^ load<u32>(key, 4);
     let c = <u32>ctx.chain1 ^ load<u32>(key, 8);
     let d = <u32>(ctx.chain1 >> 32) ^ load<u32>(key, 12);
-    for (;;) {
-      const p = substitute(shift(a, b, c, d));
-      const q = substitute(shift(b, c, d, a));
-      const r = substitute(shift(c, d, a, b));
-      const s = substitute(shift(d, a, b, c));
+    for (let more = true; more; ) {
       key += AES_BLOCK;
-      const more = key < last;
-      a = (more ? mix(p) : p) ^ load<u32>(key);
-      b = (more ? mix(q) : q) ^ load<u32>(key, 4);
-      c = (more ? mix(r) : r) ^ load<u32>(key, 8);
-      d = (more ? mix(s) : s) ^ load<u32>(key, 12);
-      if (!more) break;
+      more = key < last;
+      const p = column(a, b, c, d, more) ^ load<u32>(key);
+      const q = column(b, c, d, a, more) ^ load<u32>(key, 4);
+      const r = column(c, d, a, b, more) ^ load<u32>(key, 8);
+      d = column(d, a, b, c, more) ^ load<u32>(key, 12);
+      a = p;
+      b = q;
+      c = r;
     }
     ctx.chain = a | ((<u64>b) << 32);
     ctx.chain1 = c | ((<u64>d) << 32);
@@ -61,18 +73,16 @@ export function decrypt(ctx: Aes, dst: usize, src: usize, len: usize): void {
     let b = <u32>(low >> 32) ^ load<u32>(key, 4);
     let c = <u32>high ^ load<u32>(key, 8);
     let d = <u32>(high >> 32) ^ load<u32>(key, 12);
-    for (;;) {
+    for (let more = true; more; ) {
       key -= AES_BLOCK;
-      const p = substituteBack(shift(a, d, c, b)) ^ load<u32>(key);
-      const q = substituteBack(shift(b, a, d, c)) ^ load<u32>(key, 4);
-      const r = substituteBack(shift(c, b, a, d)) ^ load<u32>(key, 8);
-      const s = substituteBack(shift(d, c, b, a)) ^ load<u32>(key, 12);
-      const more = key > first;
-      a = more ? inverseMix(p) : p;
-      b = more ? inverseMix(q) : q;
-      c = more ? inverseMix(r) : r;
-      d = more ? inverseMix(s) : s;
-      if (!more) break;
+      more = key > first;
+      const p = columnBack(a, d, c, b, load<u32>(key), more);
+      const q = columnBack(b, a, d, c, load<u32>(key, 4), more);
+      const r = columnBack(c, b, a, d, load<u32>(key, 8), more);
+      d = columnBack(d, c, b, a, load<u32>(key, 12), more);
+      a = p;
+      b = q;
+      c = r;
     }
     store<u64>(dst, (a | ((<u64>b) << 32)) ^ ctx.chain);
     store<u64>(dst, (c | ((<u64>d) << 32)) ^ ctx.chain1, 8);

@@ -73,8 +73,9 @@ export class CoapRig {
     this.agent = agent;
   }
 
-  static async create(configuration: Record<string, unknown> = {}, compiled = module): Promise<CoapRig> {
-    const rig = new CoapRig(await Agent.create(compiled));
+  /** @param agent a fresh one; the default is an instance of `compiled` */
+  static async create(configuration: Record<string, unknown> = {}, compiled = module, agent?: Agent): Promise<CoapRig> {
+    const rig = new CoapRig(agent ?? (await Agent.create(compiled)));
     rig.configure(configuration);
     return rig;
   }

@@ -8,7 +8,7 @@ import { wasm } from "../paths.js";
 import { flows } from "../runtimes/mcu/flows.js";
 import { checksum, encode, fromText, type Recording, toText } from "./recording.js";
 
-const { connect, post } = await flows("agent");
+const [connect, post] = (await flows("agent")) as [Recording, Recording];
 const module = new WebAssembly.Module(readFileSync(wasm("agent")));
 
 /** What became of each call, and the checksum of the memory. */

@@ -29,16 +29,17 @@ class Agent {
     readonly module: string,
     readonly folder: string,
     private readonly file: string,
+    private readonly whole: Recording[],
     private readonly dearest: Recording[],
   ) {}
 
   static async create(module: string, folder: string): Promise<Agent> {
-    const { connect, post } = await flows(module);
+    const whole = await flows(module);
     // That test runs agent.wasm alone, and a recording holds for one module.
     const dearest = module === "agent" ? dearestCalls(join(folder, "dearest.json")) : [];
     const file = join(folder, `${module}.recordings`);
-    writeFileSync(file, encode([connect, post, ...dearest], exported));
-    return new Agent(module, folder, file, dearest);
+    writeFileSync(file, encode([...whole, ...dearest], exported));
+    return new Agent(module, folder, file, whole, dearest);
   }
 
   /** Replay everything. @returns the figures, and what the engine reported */
@@ -49,14 +50,11 @@ class Agent {
     };
     const printed = runOn<{ instructions?: number }>(board, program, this.folder);
     const counts = printed.flatMap(({ instructions }) => instructions ?? []);
-    assert.equal(counts.length, 2 + this.dearest.length);
-    const [start, posted, ...single] = counts;
+    assert.equal(counts.length, this.whole.length + this.dearest.length);
+    const single = counts.slice(this.whole.length);
     const what = (name: string): string => `${this.module}.wasm: ${name}`;
     const unit = "instructions" as const;
-    const figures: Figure[] = [
-      { what: what("start to CONNECT"), where, value: start!, unit },
-      { what: what("property post"), where, value: posted!, unit },
-    ];
+    const figures: Figure[] = this.whole.map(({ name }, i) => ({ what: what(name), where, value: counts[i]!, unit }));
     const most = Math.max(...single);
     if (single.length > 0)
       figures.push({

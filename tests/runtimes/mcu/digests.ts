@@ -35,8 +35,8 @@ function expected(name: string): string {
   return first(bytes);
 }
 
-/** @param crypto crypto-mcu.wasm as C. @param folder a place for files */
-export function digestFigures(board: Board, crypto: Program, folder: string): Figure[] {
+/** @param crypto crypto-mcu.wasm as C. @param folder a place for files @param how what is added to the names */
+export function digestFigures(board: Board, crypto: Program, folder: string, how = ""): Figure[] {
   const counts = runOn<Count>(board, { ...crypto, sources: ["digests.c", ...crypto.sources] }, folder);
   assert.deepEqual(
     counts.map(({ name }) => name),
@@ -44,6 +44,6 @@ export function digestFigures(board: Board, crypto: Program, folder: string): Fi
   );
   return counts.map(({ name, instructionsPerByte, result }) => {
     assert.equal(result, expected(name), `${name} on ${board.name}: the result is wrong`);
-    return { what: name, where: board.name, value: instructionsPerByte, unit: "instructions per byte" };
+    return { what: `${name}${how}`, where: board.name, value: instructionsPerByte, unit: "instructions per byte" };
   });
 }

@@ -5,6 +5,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Channel, Post, Want } from "../../../host/abi.js";
+import { CoapPeer } from "../../agent/coap_peer.js";
+import { CoapRig } from "../../agent/coap_rig.js";
 import { fromText, Recorder, type Recording, type Step } from "../../agent/recording.js";
 import { Broker, Rig } from "../../agent/rig.js";
 import { root, wasm } from "../../paths.js";
@@ -14,8 +16,33 @@ const transmits = ({ name, result }: Step): boolean => name === "poll" && (resul
 
 const PROPERTIES = '{"temperature":23.5,"humidity":48}';
 
+/** What the agent's module is measured at, beside its dearest calls. */
+export function flows(module: string): Promise<Recording[]> {
+  return module === "agent-coap" ? coapFlows(module) : mqttFlows(module);
+}
+
+/** From waking up to the end of a confirmed property post, after which the memory is what sleeps. */
+async function coapFlows(module: string): Promise<Recording[]> {
+  const compiled = new WebAssembly.Module(readFileSync(wasm(module)));
+  const recorder = new Recorder(compiled);
+  const rig = await CoapRig.create({}, compiled, recorder.agent);
+  const peer = new CoapPeer(rig);
+  assert.ok(rig.advance(10_000, () => rig.named("device.connected").length > 0));
+  rig.settle();
+  rig.drop();
+  rig.now = 50;
+  const confirmed = () => rig.named("property.posted").length > 0;
+  recorder.begin(({ name }) => name === "poll" && confirmed());
+  recorder.agent.exports.resumed(3_600_000);
+  assert.ok(rig.post(Post.Property, PROPERTIES) > 0);
+  assert.ok(rig.advance(10_000, confirmed));
+  rig.settle();
+  assert.equal(peer.auths.length, 1, "the session was not gone on with");
+  return [recorder.taken("wake, post confirmed")];
+}
+
 /** From `configure` to the CONNECT packet in the transmit window, and a property post in a session that is ready. */
-export async function flows(module: string): Promise<{ connect: Recording; post: Recording }> {
+async function mqttFlows(module: string): Promise<Recording[]> {
   const recorder = new Recorder(new WebAssembly.Module(readFileSync(wasm(module))));
   const { agent } = recorder;
   recorder.begin(transmits);
@@ -34,7 +61,7 @@ export async function flows(module: string): Promise<{ connect: Recording; post:
   assert.ok(agent.post(Post.Property, Buffer.from(PROPERTIES)) > 0);
   rig.settle();
   assert.deepEqual(broker.payloads("property/post").at(-1)?.params, JSON.parse(PROPERTIES));
-  return { connect, post: recorder.taken("property post") };
+  return [connect, recorder.taken("property post")];
 }
 
 /** What makes calls dear: all that peers may do, by hand and by a fuzzer. */

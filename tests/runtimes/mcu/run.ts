@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { agentFigures } from "./agents.js";
-import { boards, requireTools, translate } from "./boards.js";
+import { boards, cortexM4, requireTools, translate } from "./boards.js";
 import { digestFigures } from "./digests.js";
 import {
   againstBudgets,
@@ -24,6 +24,8 @@ import {
 async function measure(folder: string): Promise<Figure[]> {
   const crypto = translate("crypto-mcu", join(folder, "crypto"));
   const figures = boards.flatMap((board) => digestFigures(board, crypto, folder));
+  const unchecked = translate("crypto-mcu", join(folder, "unchecked"), false);
+  figures.push(...digestFigures(cortexM4, unchecked, folder, ", accesses not checked"));
   for (const module of agents) figures.push(...(await agentFigures(module, folder)));
   return figures;
 }
