@@ -27,7 +27,7 @@ const root = join(import.meta.dirname, "..", "..", "..");
 const HOST = "host/wamr";
 const TEMPLATES = "host/pack/template";
 /** Files of the C host that a board takes as they are; the others are the reference port. */
-const LIBRARY = ["agent.c", "agent.h", "agent_abi.h", "boot.c", "boot.h", "port.h"];
+const LIBRARY = ["agent.c", "agent.h", "agent_abi.h", "boot.c", "boot.h", "capsule.c", "capsule.h", "port.h"];
 
 /** The version of this package. */
 export function packageVersion(): string {

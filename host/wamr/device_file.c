@@ -195,7 +195,7 @@ const char *alink_layout_read(const char *value, uint32_t length, struct alink_l
   }
   if (!read_region_member(value, "state", &layout->state, &end, 4 * layout->sector) ||
       !read_region_member(value, "queue", &layout->queue, &end, 16 * layout->sector) ||
-      !read_region_member(value, "boot", &layout->boot, &end, 2 * layout->sector))
+      !read_region_member(value, "boot", &layout->boot, &end, 3 * layout->sector))
     return "flash.state, flash.queue, flash.boot: must be [offset,length] in bytes";
   return check(layout);
 }

@@ -210,15 +210,15 @@ static bool parse_arguments(int argc, char **argv) {
   return options.device != NULL && decision_of(options.confirm) != 0;
 }
 
-/** -> its length; -1: it cannot be read, or has `room` bytes or more. */
+/** -> its length; -1 with errno: it cannot be read, or has `room` bytes or more. */
 static long read_file(const char *path, char *bytes, size_t room) {
   FILE *file = fopen(path, "rb");
   if (file == NULL) return -1;
   size_t length = fread(bytes, 1, room, file);
-  bool good = ferror(file) == 0 && length < room;
+  int error = ferror(file) != 0 ? errno : length < room ? 0 : EFBIG;
   (void)fclose(file);
-  if (!good) errno = EFBIG;
-  return good ? (long)length : -1;
+  errno = error;
+  return error == 0 ? (long)length : -1;
 }
 
 static void add_document(const char *text, uint32_t length) {
@@ -246,6 +246,18 @@ static bool add_allow_plain(const char *list) {
                         mqtt ? "\"mqtt\"" : http ? "\"http\"" : "\"mqtt\",\"http\"");
   add_document(text, (uint32_t)length);
   return true;
+}
+
+/** Leave --properties compact. -> NULL, or what is wrong with it. */
+static const char *check_properties(void) {
+  static char text[ALINK_IN_WINDOW + 1];
+  if (options.properties == NULL) return NULL;
+  size_t length = strlen(options.properties);
+  if (length >= sizeof text) return "has more bytes than the 1024 that a post takes";
+  memcpy(text, options.properties, length + 1);
+  if (alink_json_compact(text, (uint32_t)length) == 0) return "takes a JSON object, e.g. {\"temperature\":21.5}";
+  options.properties = text;
+  return NULL;
 }
 
 /** The identity from the environment, else from the file; both are needed by the host itself. */
@@ -347,14 +359,23 @@ static int run(uint8_t *module, uint32_t size) {
 int main(int argc, char **argv) {
   struct alink_layout layout;
   static char module[512 * 1024];
+  if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    (void)fputs(USAGE, stdout);
+    return 0;
+  }
   if (!parse_arguments(argc, argv)) {
     (void)fputs(USAGE, stderr);
     return 2;
   }
+  const char *improper = check_properties();
+  if (improper != NULL) return fail(2, "--properties", improper);
   int code = read_device(&layout);
   if (code != 0) return code;
   long size = read_file(options.module, module, sizeof module);
-  if (size < 0) return fail(1, "cannot read the module (build it with npm run build)", options.module);
+  if (size < 0) {
+    (void)snprintf(failure, sizeof failure, "cannot read the module %s (npm run build makes it)", options.module);
+    return fail(1, failure, strerror(errno));
+  }
   /* Before the runtime writes into the module's bytes. */
   if (mbedtls_sha256_ret((const uint8_t *)module, (size_t)size, module_digest, 0) != 0)
     return fail(1, "the module", "its SHA-256 cannot be computed");

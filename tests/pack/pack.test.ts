@@ -92,6 +92,20 @@ test("every source that a build file names is there", async (t) => {
   assert.ok(named >= 10);
 });
 
+test("the library is whole: it includes nothing beside itself, and every build file has all of its sources", async (t) => {
+  const out = folder(t);
+  await finish(command(t, ["pack", "--out", out]));
+  const library = readdirSync(join(out, "src"));
+  const builds = filesOf(out).filter((path) => path.endsWith("CMakeLists.txt") && !path.startsWith("wamr/"));
+  assert.equal(builds.length, 3);
+  for (const file of library) {
+    for (const [, header] of text(out, "src", file).matchAll(/^#include "([^"]+)"/gm))
+      assert.ok(library.includes(header!) || header === "wasm_export.h", `src/${file} includes ${header}`);
+    if (file.endsWith(".c"))
+      for (const build of builds) assert.ok(text(out, build).includes(`src/${file}`), `${build} lacks src/${file}`);
+  }
+});
+
 test("an installed package packs the same", async (t) => {
   const directory = folder(t);
   // npm has settings from the environment of a script that runs it.

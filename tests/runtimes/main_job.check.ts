@@ -212,6 +212,11 @@ describe("what bad input gets", () => {
       2,
       "alink-wamr: --allow-plain: takes a list of mqtt and http, e.g. mqtt,http",
     ]);
+    for (const properties of ["{bad", "[1]", `{"text":"${"x".repeat(1024)}"}`]) {
+      const [code, text] = await bad([file, ...module, "--properties", properties]);
+      assert.equal(code, 2);
+      assert.match(text, /^alink-wamr: --properties: (takes a JSON object|has more bytes than)/);
+    }
   });
 
   it("files: one line that names the file and the cause", async () => {
@@ -221,7 +226,8 @@ describe("what bad input gets", () => {
     const cases: [string[], RegExp][] = [
       [["/nonexistent.json"], /^alink-wamr: cannot read the device file \/nonexistent.json: No such file/],
       [[broken], /broken.json: is not a JSON object/],
-      [[file, "--module", "/nonexistent.wasm"], /cannot read the module .*nonexistent/],
+      [[folder], /cannot read the device file .*: Is a directory$/],
+      [[file, "--module", "/nonexistent.wasm"], /cannot read the module .*nonexistent.*: No such file/],
       [[file, "--module", file], /the module cannot be loaded: /],
       [[file, ...module, "--ca", file], /CA file .*mistaken-\d+.json: cannot be read, or holds no certificate/],
       [[file, ...module, "--flash", folder], /flash image .*: is not a file/],

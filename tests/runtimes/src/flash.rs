@@ -8,12 +8,16 @@ const TRIALS: u8 = 3;
 
 type Access<T> = extern "C" fn(*mut c_void, u32, T, u32) -> bool;
 
+/// Sectors of the boot region that are used at most; the hosts' number.
+const BOOT_SECTORS: u32 = 4;
+
 /// `struct alink_boot_flash` of boot.h.
 #[repr(C)]
 struct BootFlash {
     context: *mut c_void,
     offset: u32,
     sector: u32,
+    sectors: u32,
     erased: u8,
     read: Access<*mut u8>,
     write: Access<*const u8>,
@@ -123,6 +127,7 @@ impl Flash {
             context: std::ptr::from_mut(self).cast(),
             offset: self.layout.boot,
             sector: self.layout.sector,
+            sectors: BOOT_SECTORS.min(self.layout.boot_bytes / self.layout.sector),
             erased: self.layout.erased,
             read,
             write,

@@ -23,6 +23,7 @@ pub struct Layout {
     pub erased: u8,
     pub bytes: u32,
     pub boot: u32,
+    pub boot_bytes: u32,
 }
 
 pub enum Frame {
@@ -165,12 +166,13 @@ impl Record {
         self.varint();
         let erased = self.varint() as u8;
         let (bytes, boot) = (self.varint(), self.varint());
-        self.varint();
+        let boot_bytes = self.varint();
         Layout {
             sector,
             erased,
             bytes,
             boot,
+            boot_bytes,
         }
     }
 
