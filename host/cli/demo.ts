@@ -7,6 +7,7 @@ import type { EventMap } from "../abi.js";
 import { codeName } from "../agent.js";
 import { Device } from "../node/device.js";
 import type { Flash } from "../node/flash.js";
+import { liveRecords } from "../node/state_records.js";
 import { type Platform, startPlatform, type TaskEvent } from "../platform/index.js";
 import type { DemoFiles } from "./demo_files.js";
 import { hopeless, printEvent } from "./device_events.js";
@@ -15,6 +16,8 @@ import { publishFirmware, type Released } from "./publish.js";
 
 /** Where an update is interrupted, percent. */
 const HALF = 50;
+/** A device records how far its verified bytes reach once in so many: an interruption before shows no resumption. */
+const FIRST_MARK = 32 * 1024;
 /** Without any event for this long the demonstration has failed, ms. */
 const SILENCE_MS = 60_000;
 
@@ -48,6 +51,8 @@ export class Demo {
   #device: Device | undefined;
   #silence: NodeJS.Timeout | undefined;
   #interrupted = false;
+  /** Verified bytes that the flash told of when the power went: none of them may be fetched again. */
+  #verified = 0;
   /** The update has succeeded or failed: silence means nothing any more. */
   #over = false;
 
@@ -134,7 +139,7 @@ export class Demo {
       printEvent(output, event, device);
       const error = hopeless(event, device, deviceName);
       if (error !== undefined) this.#fail(error);
-      if (event.event === "update.progress" && event.step >= HALF) this.#interrupt(device, event);
+      if (event.event === "update.progress") this.#progress(device, event);
       if (event.event === "update.failed")
         this.#fail(
           new Error(
@@ -146,11 +151,20 @@ export class Demo {
     return device;
   }
 
+  #progress(device: Device, progress: EventMap["update.progress"]): void {
+    const { step, bytes, size } = progress;
+    if (this.#interrupted && bytes < this.#verified)
+      this.#fail(new Error(`the download went on at ${bytes}, although ${this.#verified} bytes had been verified`));
+    const marked = bytes > FIRST_MARK || size <= FIRST_MARK;
+    if (this.#options.interrupt && !this.#interrupted && step >= HALF && marked) this.#interrupt(device, progress);
+  }
+
   /** The power goes, and comes back: the same flash, a fresh module. */
   #interrupt(device: Device, { bytes, size }: EventMap["update.progress"]): void {
-    const { interrupt, output } = this.#options;
-    if (!interrupt || this.#interrupted) return;
+    const { output } = this.#options;
     this.#interrupted = true;
+    // a shorter package has no mark, but the one before it may have left its own
+    if (size > FIRST_MARK) this.#verified = markIn(device.flash!);
     device.cutPower();
     output.event("device.interrupted", { bytes, size }, `power cut after ${bytes} of ${size} bytes; starting again`);
     device.start().catch((error: Error) => this.#fail(error));
@@ -227,6 +241,13 @@ export class Demo {
 export function nextVersion(version: string): string {
   const match = /^(\d{1,9})(.*)$/.exec(version);
   return match === null ? "2.0.0" : `${Number(match[1]) + 1}${match[2] === "" ? "" : ".0.0"}`;
+}
+
+/** How far verified bytes reach, as the state region tells; 0 without a mark. */
+function markIn(flash: Flash): number {
+  const live = liveRecords(flash.layout, (offset, length) => flash.read(offset, length));
+  const mark = [...live.values()].find(({ name }) => name === "mark");
+  return Number(mark?.fields.bytes ?? 0);
 }
 
 /** The device's word is compared with the platform's, and both with what stands in the flash. */

@@ -3,6 +3,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { member } from "../node/device.js";
+import { type FlashLayout, flashLayout } from "../node/flash_layout.js";
 import { fileFault } from "../platform/local_files.js";
 
 /** Environment variables that override members of the file. */
@@ -27,6 +28,16 @@ export function readDeviceFile(file: string, environment: NodeJS.ProcessEnv = pr
       throw new Error(`device file ${file}: "${name}" must be a text that is not empty (or set ${variable})`);
   }
   return document;
+}
+
+/**
+ * The flash layout in a device file, or the default one without a file. Nothing else of it is looked at.
+ *
+ * Throws Error: one line that names the file; LayoutError for the layout.
+ */
+export function readLayout(file: string | undefined): FlashLayout {
+  if (file === undefined) return flashLayout();
+  return flashLayout(member(parseObject(file, readText(file, "device file")), "flash") ?? {});
 }
 
 /** Read a CA file. Throws Error: one line, when it cannot be read or holds no certificate. */

@@ -3,12 +3,11 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { Kind } from "../node/boot.js";
-import { member } from "../node/device.js";
 import { type BootPlace, type FlashContents, flashContents, type SlotContents } from "../node/flash_contents.js";
-import { type FlashLayout, flashBytes, flashLayout } from "../node/flash_layout.js";
+import { type FlashLayout, flashBytes } from "../node/flash_layout.js";
 import type { StateRecord } from "../node/state_records.js";
 import { fileFault } from "../platform/local_files.js";
-import { readText } from "./device_file.js";
+import { readLayout } from "./device_file.js";
 import { Output } from "./output.js";
 
 interface InspectArguments {
@@ -39,21 +38,8 @@ export function register(program: Command): void {
 
 function inspect(file: string, options: InspectArguments): void {
   const output = new Output({ json: options.json ?? false });
-  const layout = flashLayout(options.device === undefined ? {} : layoutIn(options.device));
+  const layout = readLayout(options.device);
   print(output, layout, contentsOf(file, layout));
-}
-
-/** Only the layout is taken: the file's secret is of no use here. */
-function layoutIn(file: string): unknown {
-  let document: unknown;
-  try {
-    document = JSON.parse(readText(file, "device file"));
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new Error(`device file ${file}: is not JSON`);
-    throw error;
-  }
-  if (typeof document !== "object" || document === null) throw new Error(`device file ${file}: must be a JSON object`);
-  return member(document as Record<string, unknown>, "flash") ?? {};
 }
 
 function contentsOf(file: string, layout: FlashLayout): FlashContents {

@@ -1,9 +1,12 @@
-// `alink-agent size`: what a module costs in flash and RAM, by section, layer, function and buffer, beside its budgets.
+// `alink-agent size`: what a module costs in flash and RAM, by section, layer, function and buffer, beside its budgets, and
+// how long a part lasts under its updates.
 
 import { type Command, InvalidArgumentError } from "commander";
 import { PROFILES, type Profile } from "../size/budgets.js";
 import { type Figure, reportOf, type SizeReport } from "../size/report.js";
 import { readMappedModule } from "../size/size_map.js";
+import { type Wear, wearOf } from "../size/wear.js";
+import { readLayout } from "./device_file.js";
 import { Output } from "./output.js";
 import { profileOption } from "./profile.js";
 
@@ -11,11 +14,22 @@ interface SizeArguments {
   profile: Profile;
   top: number;
   all?: boolean;
+  package: number;
+  updates: number;
+  cycles: number;
+  device?: string;
   json?: boolean;
 }
 
+const HELP = `
+The last table says how long a flash lasts: erases of each region by one update, and years until the first sector has used
+up its cycles. The layout is the device file's "flash", else the default one. Telemetry waits in RAM and wears out nothing.
+
+Example:
+  $ alink-agent size --package 300000 --updates 52 --device device.json`;
+
 function positive(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError("it is a number from 1 on, e.g. 20");
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("it is a number from 1 on, e.g. 20");
   return Number(text);
 }
 
@@ -27,17 +41,24 @@ export function register(program: Command): void {
     .addOption(profileOption("the module to look at"))
     .option("--top <count>", "functions and buffers that are listed, the most expensive ones", positive, 20)
     .option("--all", "list every function, and every buffer in the order of memory")
+    .option("--package <bytes>", "wear: size of an update's package", positive, 1024 * 1024)
+    .option("--updates <count>", "wear: updates a year", positive, 12)
+    .option("--cycles <count>", "wear: erases that a sector of the flash stands", positive, 10_000)
+    .option("--device <file>", 'wear: device file (JSON) with the layout in "flash"')
     .option("--json", "one JSON object a line")
+    .addHelpText("after", HELP)
     .action(run);
 }
 
-function run({ profile, top, all = false, json = false }: SizeArguments): void {
+function run({ profile, top, all = false, json = false, ...wear }: SizeArguments): void {
   const report = reportOf(profile, readMappedModule(PROFILES[profile]));
+  const use = { packageBytes: wear.package, updates: wear.updates, cycles: wear.cycles };
+  const worn = profile === "coap" ? undefined : wearOf(readLayout(wear.device), use);
   const output = new Output({ json });
   const count = all ? Number.POSITIVE_INFINITY : top;
-  // One function a subject; what updates wear out of the flash is to follow as another.
   for (const print of [printBudgets, printSections, printLayers, printFunctions, printBuffers])
     print(output, report, count);
+  if (worn !== undefined) printWear(output, worn);
 }
 
 function verdict({ budget, headroom }: Figure): string {
@@ -108,4 +129,23 @@ function printBuffers(output: Output, { buffers }: SizeReport, count: number): v
     ["bytes", whole ? "memory" : `memory (${shown.length} of ${buffers.length})`, ""],
     shown.map(({ name, bytes, purpose }) => [bytes, name, purpose]),
   );
+}
+
+function printWear(output: Output, wear: Wear): void {
+  const { regions, ...rest } = wear;
+  for (const region of regions) output.event("size.wear.region", { ...region });
+  output.event("size.wear", rest);
+  printTable(
+    output,
+    ["erases", "sectors", "region", "an update"],
+    regions.map(({ name, sectors, erases, updates }) => [
+      erases,
+      sectors,
+      name,
+      updates === null ? "not written by this version" : `lasts for ${updates} updates`,
+    ]),
+  );
+  const { packageBytes, updates, cycles, lifetimeUpdates, years } = wear;
+  const much = `${packageBytes} bytes ${updates} times a year`;
+  output.line(`\n${cycles} cycles last for ${lifetimeUpdates} updates: ${years.toFixed(1)} years of ${much}`);
 }

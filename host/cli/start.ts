@@ -23,7 +23,8 @@ interface StartArguments {
 const HELP = `
 Starts the local platform with made-up credentials, runs a device against it over TLS, and updates the device's firmware
 through the platform's cloud API. Then the platform stays up until Ctrl-C, for your own devices. --interrupt takes the
-device's power away when half of the package is in its flash; started again, it must end the same way.
+device's power away when half of the package is in its flash, and 32 KiB, which is where the first mark stands that a
+download goes on from; started again, it must fetch nothing below the mark and end the same way.
 
 With --json the last line of the update is {"event":"done","done":true,"from","to","bytes","digest","slot","seconds"}, or
 {"event":"done","done":false,"reason"}; seconds count from the first step of the release to the confirmed restart.

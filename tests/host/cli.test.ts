@@ -230,6 +230,8 @@ test("start --once --interrupt loses power half way and ends as if it had not", 
   assert.ok(cut!.bytes! > bytes.length / 2 - 2048 && cut!.bytes! < bytes.length, `cut after ${cut!.bytes} bytes`);
   const after = events.slice(events.indexOf(cut!) + 1).map(({ event }) => event);
   assert.equal(after[0], "device.connecting", "nothing is said when the power goes");
+  const [resumed] = events.slice(events.indexOf(cut!) + 1).filter(({ event }) => event === "update.progress");
+  assert.ok(resumed!.bytes! >= 32_768, `the download went on at ${resumed!.bytes} instead of the mark`);
 });
 
 test("start with --data goes on from the version and the slot of the former run", async () => {

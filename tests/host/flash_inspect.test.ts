@@ -99,5 +99,5 @@ test("what is no image of this layout is refused in one line", () => {
     encoding: "utf8",
   });
   assert.equal(wrong.status, 1);
-  assert.match(wrong.stderr, /^alink-agent: device file .* is not JSON\n$/);
+  assert.match(wrong.stderr, /^alink-agent: device file .* is not JSON \(.*\)\n$/);
 });
