@@ -21,7 +21,6 @@ export const enum CoapCode {
   Continue = 0x5f,
   Unauthorized = 0x81,
   BadOption = 0x82,
-  Forbidden = 0x83,
   Incomplete = 0x88,
   ServerError = 0xa0,
 }

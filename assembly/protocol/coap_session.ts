@@ -326,7 +326,7 @@ function refused(s: CoapSession, code: u32): Progress {
   if (code >>> 5 == 5 && (auth || s.failures < FAILURES)) return again(s, RETRY << (s.failures < 6 ? s.failures : 6));
   if (auth) return lose(s, Code.Refused, coapStatus(code), REFUSED + randomBelow(s.exchange.random, REFUSED));
   // a number that is refused when it comes again has arrived the first time
-  if (s.resent && (code == CoapCode.BadOption || code == CoapCode.Forbidden)) return finish(s, false);
+  if (s.resent && code == CoapCode.BadOption) return finish(s, false);
   if ((code == CoapCode.Unauthorized || code == CoapCode.BadOption) && s.unauthorized == 0) {
     s.unauthorized = 1;
     store<u8>(s.token, 0);

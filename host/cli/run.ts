@@ -1,12 +1,13 @@
 // `alink-agent run`: one device against a platform until a signal ends it.
 
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { type Command, InvalidArgumentError } from "commander";
 import { Device, type DeviceOptions, flashFile, member } from "../node/device.js";
 import { isCoap } from "../node/module.js";
 import type { RecordOptions } from "../node/recording.js";
+import { isSnapshot } from "../node/snapshot.js";
 import { fileFault } from "../platform/local_files.js";
 import { hopeless, printEvent } from "./device_events.js";
 import { readCertificates, readDeviceFile } from "./device_file.js";
@@ -145,16 +146,19 @@ function takeAsleep(file: string): Uint8Array | undefined {
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" && existsSync(dirname(file))) return undefined;
     throw new Error(`cannot read the snapshot ${file}: ${fileFault(error)}`);
   }
+  // The file is used up: a mistaken name must not cost anybody another one.
+  if (!isSnapshot(bytes)) throw new Error(`${file} is no snapshot of a device: name another file, or remove it`);
   rmSync(file);
   return bytes;
 }
 
 function keepAsleep(file: string, snapshot: Uint8Array): void {
   try {
-    // Whoever reads while it is written sees a whole one, or none.
+    // Whoever reads while it is written sees a whole one, or none; a part that was left keeps its mode when written over.
+    rmSync(`${file}.part`, { force: true });
     writeFileSync(`${file}.part`, snapshot, { mode: 0o600 });
     renameSync(`${file}.part`, file);
   } catch (error) {

@@ -55,6 +55,11 @@ export function writeSnapshot(state: Uint8Array, origin: SnapshotOrigin, asleepM
   return Buffer.concat([head, sha256(head, state), state]);
 }
 
+/** Whether the bytes begin as a snapshot does; it may be damaged, or of another device. */
+export function isSnapshot(bytes: Uint8Array): boolean {
+  return MAGIC.equals(bytes.subarray(0, MODULE));
+}
+
 /**
  * @param nowMs milliseconds since 1970
  * @returns the state, and how long it slept: 0 when the clock was set back
@@ -68,7 +73,7 @@ export function readSnapshot(
   const bytes = Buffer.from(snapshot.buffer, snapshot.byteOffset, snapshot.length);
   const state = bytes.subarray(STATE);
   const differs = (from: number, to: number, expected: Buffer) => !bytes.subarray(from, to).equals(expected);
-  if (bytes.length <= STATE || differs(0, MODULE, MAGIC)) throw new SnapshotError("this is no snapshot of a device");
+  if (bytes.length <= STATE || !isSnapshot(bytes)) throw new SnapshotError("this is no snapshot of a device");
   if (differs(CHECK, STATE, sha256(bytes.subarray(0, CHECK), state)))
     throw new SnapshotError("the snapshot is damaged");
   const asleepMs = Number(bytes.readBigUInt64LE(ASLEEP));

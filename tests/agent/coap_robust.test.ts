@@ -79,7 +79,7 @@ test("every truncation of every datagram of the platform, before the datagram it
     assert.equal(answers(counted.rig), 2);
     assert.ok(lengths.length > 8);
     for (const [place, length] of lengths.entries())
-      for (let cut = 0; cut < length; cut += length > 100 ? 7 : 1) {
+      for (let cut = 0; cut < length; cut++) {
         const { rig, peer } = await bench(configuration);
         const restore = tamper(rig, (datagram, n) =>
           n === place ? [datagram.subarray(0, cut), datagram] : [datagram],

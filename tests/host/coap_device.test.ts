@@ -160,11 +160,28 @@ test("run --snapshot: a device that wakes in another process goes on with its se
   assert.equal(statSync(asleep).mode & 0o077, 0);
   assert.equal(existsSync(join(directory, "example1.flash")), false);
   for (const n of [2, 3]) assert.doesNotMatch(await run(n), /"sessionPresent":false/);
-  writeFileSync(asleep, "rubbish");
+  writeFileSync(asleep, readFileSync(asleep).fill(0, 200, 300));
   const anew = await run(4);
-  assert.match(anew, /no snapshot of a device: the device begins anew/);
+  assert.match(anew, /the snapshot is damaged: the device begins anew/);
   assert.match(anew, /"sessionPresent":false/);
   assert.ok(!anew.includes(IDENTITY.deviceSecret));
+});
+
+test("run --snapshot leaves a file alone that is no snapshot, and says at once what cannot be written later", async (t) => {
+  const directory = folder(t);
+  const [file, other] = [join(directory, "device.json"), join(directory, "notes.txt")];
+  writeFileSync(file, JSON.stringify({ ...IDENTITY, endpoint: "coap://127.0.0.1:9" }));
+  writeFileSync(other, "not a snapshot");
+  for (const [snapshot, reason] of [
+    [other, /notes\.txt is no snapshot of a device: name another file, or remove it\n$/],
+    [join(directory, "missing", "asleep"), /cannot read the snapshot .*asleep: no such file\n$/],
+  ] as const) {
+    const { code, stdout, stderr } = await finish(command(t, ["run", "--device", file, "--snapshot", snapshot]));
+    assert.equal(code, 1);
+    assert.equal(stdout, "");
+    assert.match(stderr, reason);
+  }
+  assert.equal(readFileSync(other, "utf8"), "not a snapshot");
 });
 
 test("start --coap --once --json ends with done", async (t) => {
