@@ -49,7 +49,11 @@ export function register(program: Command): void {
     .command("run")
     .description("run one device until SIGTERM or SIGINT")
     .requiredOption("--device <file>", "device file (JSON)")
-    .option("--endpoint <url>", "mqtts://, mqtt:// or coap://host:port (default: the device file's, else the cloud's)")
+    .option(
+      "--endpoint <url>",
+      "mqtts://, mqtt:// or coap://host:port (default: the device file's, else the cloud's)",
+      endpointUrl,
+    )
     .option("--ca <file>", "PEM certificates to trust instead of the public ones, e.g. the local platform's CA")
     .option("--flash <file>", "flash image, made when missing (default: DEVICENAME.flash beside the device file)")
     .option("--allow-plain <paths>", "unencrypted paths to allow: mqtt, http or both", plainPaths)
@@ -79,6 +83,12 @@ function jsonObject(text: string): Record<string, unknown> {
     // Said below.
   }
   throw new InvalidArgumentError('a JSON object, e.g. {"temperature":21.5}');
+}
+
+/** The rest of it is the module's to judge. */
+function endpointUrl(text: string): string {
+  if (/^(mqtts?|coap):\/\/./i.test(text)) return text;
+  throw new InvalidArgumentError("mqtts://, mqtt:// or coap://host:port");
 }
 
 /** How the command ended. */

@@ -494,6 +494,22 @@ test("a wake, a confirmed post and the next sleep take no more than 400 bytes on
   assert.equal(rig.agent.exports.counter(99), Code.BadArgument);
 });
 
+test("a wake with the question for messages takes the bytes that docs/design.md says, one without it as well", async () => {
+  const design = readFileSync(join(root, "docs/design.md"), "utf8");
+  for (const [contentFormat, figures] of [
+    ["json", /takes (\d+) bytes of datagrams both ways.* adds 140: (\d+) and/],
+    ["cbor", /both ways, (\d+) as CBOR.* adds 140: \d+ and (\d+)\./],
+  ] as const)
+    for (const [place, pullInterval] of [0, 60].entries()) {
+      const { rig } = await connected({ contentFormat, pullInterval });
+      await rig.sleep(3_600_000);
+      const before = rig.sentBytes + rig.receivedBytes;
+      rig.post(Post.Property, '{"temperature":21.5,"n":1}');
+      rig.advance(10_000);
+      assert.equal(rig.sentBytes + rig.receivedBytes - before, Number(figures.exec(design)?.[place + 1]));
+    }
+});
+
 test("1,000 sleeps with a restart in between: no lost post, no repeated number, no growth", async () => {
   const { rig, peer } = await connected();
   /** Polls of a cycle in fair weather. */

@@ -167,6 +167,14 @@ test("run --snapshot: a device that wakes in another process goes on with its se
   assert.ok(!anew.includes(IDENTITY.deviceSecret));
 });
 
+test("run refuses an --endpoint of a kind that it does not speak, and names those that it does", async (t) => {
+  for (const endpoint of ["coaps://localhost:5684", "coap://", "localhost:5682"]) {
+    const { code, stderr } = await finish(command(t, ["run", "--device", "device.json", "--endpoint", endpoint]));
+    assert.equal(code, 2, endpoint);
+    assert.match(stderr, /is invalid\. mqtts:\/\/, mqtt:\/\/ or coap:\/\/host:port/);
+  }
+});
+
 test("run --snapshot leaves a file alone that is no snapshot, and says at once what cannot be written later", async (t) => {
   const directory = folder(t);
   const [file, other] = [join(directory, "device.json"), join(directory, "notes.txt")];
