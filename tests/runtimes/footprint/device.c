@@ -27,6 +27,7 @@ static mem_alloc_info_t memory;
 uint32_t alink_port_now_ms(void) { return ++now; }
 bool alink_port_entropy(uint8_t *bytes, uint32_t length) { return memset(bytes, 0x5a, length), true; }
 void alink_port_open(int32_t ch, const char *uri, uint32_t length) { (void)ch, (void)uri, (void)length, dialled = true; }
+uint32_t alink_port_wall_seconds(void) { return 0; }
 int32_t alink_port_link(int32_t ch) { return (void)ch, ALINK_LINK_OPENING; }
 int32_t alink_port_send(int32_t ch, const uint8_t *bytes, uint32_t length) { return (void)ch, (void)bytes, (void)length, 0; }
 int32_t alink_port_receive(int32_t ch, uint8_t *bytes, uint32_t length) { return (void)ch, (void)bytes, (void)length, 0; }
