@@ -39,7 +39,6 @@ void alink_port_wait(int32_t ms, const uint8_t interest[ALINK_CHANNELS]) { (void
 void alink_port_wake(void) {}
 void alink_port_lock(bool take) { (void)take; }
 void alink_port_log(const char *text) { (void)text; }
-void alink_port_capsule(const void *part, uint32_t length, bool last) { (void)part, (void)length, (void)last; }
 
 /** An erased flash, which takes everything. */
 int32_t alink_port_flash(int32_t op, uint32_t offset, uint8_t *bytes, uint32_t length) {
