@@ -104,10 +104,13 @@ const POOL_A_BYTE = 5;
 /**
  * RAM for the pool, bytes, that is enough for either interpreter on a 32-bit part: the measured one and a tenth.
  *
- * bytes, memory  size and static memory of the module, for one that was not measured.
+ * bytes, memory  size and static memory of the module: it may have grown since it was measured, or never have been.
  */
 export function amplePool(footprint: Footprint, module: string, bytes: number, memory: number): number {
-  const pools = footprint.modules[module]?.ways.filter(({ runtime }) => runtime > 0).map(({ pool }) => pool);
-  const needed = pools === undefined ? POOL_A_BYTE * bytes + memory : Math.max(...pools);
+  const ways = footprint.modules[module]?.ways.filter(({ runtime }) => runtime > 0);
+  const needed =
+    ways === undefined
+      ? POOL_A_BYTE * bytes + memory
+      : Math.max(...ways.map((way) => way.pool * Math.max(1, bytes / way.module)));
   return Math.ceil((needed * 1.1) / KIB) * KIB;
 }

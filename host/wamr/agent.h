@@ -69,6 +69,11 @@ struct alink_agent_options {
   void (*on_event)(void *context, int32_t kind, const char *text, uint32_t length, int32_t more);
   /** The module took the post: `result` as that of `post` or `reply`, an id, Ok or a code < 0. May be NULL. */
   void (*on_taken)(void *context, int32_t result);
+  /**
+   * Keep a part of the capsule that a trap leaves (docs/record.md has its format). Parts come in order, `last` with the
+   * last one; a capsule that begins anew replaces the one before. NULL: none is made.
+   */
+  void (*on_capsule)(void *context, const void *part, uint32_t length, bool last);
 };
 
 /** One call into the module, as capsules keep it. */

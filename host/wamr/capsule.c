@@ -163,6 +163,7 @@ static void blank_secret(uint8_t *memory, uint32_t length, const struct alink_do
 /* ---- The file. ---- */
 
 struct stream {
+  const struct alink_agent_options *options;
   uint32_t used;
   uint8_t bytes[256];
 };
@@ -176,13 +177,17 @@ static uint32_t crc32(const uint8_t *bytes, uint32_t length) {
   return ~crc;
 }
 
+static void hand(const struct stream *stream, const void *part, uint32_t length, bool last) {
+  stream->options->on_capsule(stream->options->context, part, length, last);
+}
+
 static void put_block(struct stream *stream, bool last) {
   uint32_t crc = crc32(stream->bytes, stream->used), length = stream->used;
   uint8_t head[4] = {(uint8_t)length, (uint8_t)(length >> 8), (uint8_t)~length, (uint8_t)(~length >> 8)};
   uint8_t tail[4] = {(uint8_t)crc, (uint8_t)(crc >> 8), (uint8_t)(crc >> 16), (uint8_t)(crc >> 24)};
-  alink_port_capsule(head, sizeof head, false);
-  alink_port_capsule(stream->bytes, length, false);
-  alink_port_capsule(tail, sizeof tail, last);
+  hand(stream, head, sizeof head, false);
+  hand(stream, stream->bytes, length, false);
+  hand(stream, tail, sizeof tail, last);
   stream->used = 0;
 }
 
@@ -270,9 +275,9 @@ static uint32_t put_kept_calls(struct stream *stream, struct alink_agent *agent,
 
 void alink_capsule_write(struct alink_agent *agent, bool trapped) {
   static const uint8_t HEAD[] = {'A', 'L', 'R', 'C', VERSION}, UNKNOWN[DIGEST];
-  struct stream stream = {.used = 0};
-  if (agent->heap_base == 0) return;
-  alink_port_capsule(HEAD, sizeof HEAD, false);
+  struct stream stream = {.options = agent->options, .used = 0};
+  if (agent->heap_base == 0 || agent->options->on_capsule == NULL) return;
+  hand(&stream, HEAD, sizeof HEAD, false);
   put_header(&stream, agent, agent->kept.snapshot ? FLAG_DERIVED : FLAG_DERIVED | FLAG_AFTER_TRAP);
   put_note(&stream, agent);
   uint32_t calls = agent->kept.snapshot ? put_kept_calls(&stream, agent, trapped) : put_last_calls(&stream, agent, trapped);

@@ -13,7 +13,7 @@ void alink_capsule_call(struct alink_agent *agent, const struct alink_call *call
 /** The call gave a result. */
 void alink_capsule_result(struct alink_agent *agent, const struct alink_call *call);
 
-/** Hand the capsule to the port. The instance is dead: its memory may be written to. `trapped`: its last call did. */
+/** Hand the capsule to `on_capsule`. The instance is dead: its memory may be written to. `trapped`: its last call did. */
 void alink_capsule_write(struct alink_agent *agent, bool trapped);
 
 #endif

@@ -342,7 +342,8 @@ static int run(uint8_t *module, uint32_t size) {
                                                .capsule = options.capsule == NULL ? NULL : capsule,
                                                .capsule_size = sizeof capsule,
                                                .on_event = on_event,
-                                               .on_taken = on_taken};
+                                               .on_taken = on_taken,
+                                               .on_capsule = alink_posix_capsule};
   int32_t result = alink_agent_start(&agent, &settings);
   if (ended_by != 0) alink_agent_stop(&agent);
   if (result == 0) result = alink_agent_run(&agent);

@@ -116,10 +116,4 @@ void alink_port_lock(bool take);
 /** One line for people, without a line end and without secrets. */
 void alink_port_log(const char *text);
 
-/**
- * Keep a part of the capsule that a trap leaves (docs/record.md has its format). Parts come in order, `last` with the
- * last one; a capsule that begins anew replaces the one before. A port without room drops it.
- */
-void alink_port_capsule(const void *part, uint32_t length, bool last);
-
 #endif

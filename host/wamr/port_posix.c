@@ -137,7 +137,8 @@ void alink_port_log(const char *text) {
 }
 
 /** A capsule holds the module's memory, so its file is for the owner's eyes. */
-void alink_port_capsule(const void *part, uint32_t length, bool last) {
+void alink_posix_capsule(void *context, const void *part, uint32_t length, bool last) {
+  (void)context;
   if (port.capsule == NULL && port.capsule_path != NULL) {
     (void)unlink(port.capsule_path);
     int fd = open(port.capsule_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -47,6 +47,8 @@ void alink_image_close(void);
 const char *alink_posix_open(const char *flash, const struct alink_layout *layout, const char *ca, const char *capsule);
 /** Lines of alink_port_log go here; NULL: to stderr. */
 void alink_posix_log_to(void (*log)(const char *text));
+/** `on_capsule`: into the file that alink_posix_open was told, mode 0600. */
+void alink_posix_capsule(void *context, const void *part, uint32_t length, bool last);
 void alink_posix_close(void);
 
 #endif

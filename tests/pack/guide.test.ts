@@ -58,3 +58,11 @@ test("the sums of the device are those of its parts", () => {
     );
   }
 });
+
+test("a board supplies sixteen functions, and the guide tells of each", () => {
+  const port = readFileSync(join(root, "host", "wamr", "port.h"), "utf8");
+  const declared = [...port.matchAll(/^\w+ (alink_port_\w+)\(/gm)].map(([, name]) => name!);
+  const told = [...readFileSync(file, "utf8").matchAll(/^\| `(alink_port_\w+)` \|/gm)].map(([, name]) => name!);
+  assert.equal(declared.length, 16);
+  assert.deepEqual(told.sort(), declared.sort());
+});

@@ -162,6 +162,8 @@ test("the pool of a pack is enough for what was measured", () => {
   const pool = amplePool(footprint, "agent", 0, 0);
   assert.ok(pool >= Math.max(...pools) && pool < 1.2 * Math.max(...pools));
   assert.equal(pool % 1024, 0);
+  // One that has grown since gets as much more.
+  assert.ok(amplePool(footprint, "agent", 2 * footprint.modules.agent!.ways[0]!.module, 0) >= 2 * Math.max(...pools));
   // A module that was not measured gets what the measured one would get, or more.
   const { bytes, memory } = { bytes: footprint.modules.agent!.ways[0]!.module, memory: pools.at(-1)! };
   assert.ok(amplePool(footprint, "another", bytes, memory) >= pool);

@@ -27,6 +27,7 @@ static mem_alloc_info_t memory;
 uint32_t alink_port_now_ms(void) { return ++now; }
 bool alink_port_entropy(uint8_t *bytes, uint32_t length) { return memset(bytes, 0x5a, length), true; }
 void alink_port_open(int32_t ch, const char *uri, uint32_t length) { (void)ch, (void)uri, (void)length, dialled = true; }
+uint32_t alink_port_wall_seconds(void) { return 0; }
 int32_t alink_port_link(int32_t ch) { return (void)ch, ALINK_LINK_OPENING; }
 int32_t alink_port_send(int32_t ch, const uint8_t *bytes, uint32_t length) { return (void)ch, (void)bytes, (void)length, 0; }
 int32_t alink_port_receive(int32_t ch, uint8_t *bytes, uint32_t length) { return (void)ch, (void)bytes, (void)length, 0; }
@@ -38,7 +39,6 @@ void alink_port_wait(int32_t ms, const uint8_t interest[ALINK_CHANNELS]) { (void
 void alink_port_wake(void) {}
 void alink_port_lock(bool take) { (void)take; }
 void alink_port_log(const char *text) { (void)text; }
-void alink_port_capsule(const void *part, uint32_t length, bool last) { (void)part, (void)length, (void)last; }
 
 /** An erased flash, which takes everything. */
 int32_t alink_port_flash(int32_t op, uint32_t offset, uint8_t *bytes, uint32_t length) {
