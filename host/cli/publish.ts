@@ -2,7 +2,7 @@
 // GenerateOTAUploadURL → PostObject → CreateOTAFirmware → CreateOTAStaticUpgradeJob.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { FAULT_NAMES, setFault } from "../platform/faults.js";
+import { JOB_FAULT_NAMES, setFault } from "../platform/faults.js";
 import { type AccessKey, ActionRefused, type CloudEndpoint, callAction, postObject } from "./cloud_client.js";
 import { readCertificates, readText } from "./device_file.js";
 import { checkFirmware } from "./firmware_file.js";
@@ -163,7 +163,7 @@ function endpointUrl(text: string): string {
 /** One more --fault, checked here for a clear message. */
 function fault(text: string, before: string[] = []): string[] {
   try {
-    setFault({}, text);
+    setFault({}, text, JOB_FAULT_NAMES);
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
@@ -190,7 +190,7 @@ export function register(program: Command): void {
     .option("--name <name>", "package name, unique in the account (default: made from module, version and time)")
     .option(
       "--fault <name[=value]>",
-      `the local platform misbehaves with this job: ${FAULT_NAMES.join(", ")} (repeatable)`,
+      `the local platform misbehaves with this job: ${JOB_FAULT_NAMES.join(", ")} (repeatable)`,
       fault,
     )
     .option("--access-key-file <file>", 'JSON {"accessKeyId","accessKeySecret"}')

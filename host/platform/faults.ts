@@ -95,15 +95,18 @@ const FAULTS: Record<string, FaultSpec> = {
 /** The names `--fault` takes. */
 export const FAULT_NAMES = Object.keys(FAULTS);
 
+/** Those of one job: datagrams belong to none. */
+export const JOB_FAULT_NAMES = FAULT_NAMES.filter((name) => !name.startsWith("coap-"));
+
 /**
- * Read one `NAME[=VALUE]` into `faults`.
+ * Read one `NAME[=VALUE]` into `faults`; `names` are those that are taken.
  *
  * Throws Error with one line when the name is unknown or the value is not what the fault takes.
  */
-export function setFault(faults: Faults, text: string): void {
+export function setFault(faults: Faults, text: string, names: readonly string[] = FAULT_NAMES): void {
   const [name = "", value] = text.split(/=(.*)/s, 2);
-  const spec = Object.hasOwn(FAULTS, name) ? FAULTS[name] : undefined;
-  if (spec === undefined) throw new Error(`unknown fault "${name}": use one of ${FAULT_NAMES.join(", ")}`);
+  const spec = names.includes(name) ? FAULTS[name] : undefined;
+  if (spec === undefined) throw new Error(`unknown fault "${name}": use one of ${names.join(", ")}`);
   if (value === undefined || value === "") {
     if (spec.fallback === undefined) throw new Error(`fault "${name}" needs a value: --fault ${name}=N`);
     Object.assign(faults, { [spec.member]: spec.fallback });

@@ -2,7 +2,7 @@
 
 import { type Parameter, utc, type Values } from "./cloud_action.js";
 import { CloudError } from "./cloud_error.js";
-import { type Faults, setFault } from "./faults.js";
+import { type Faults, JOB_FAULT_NAMES, setFault } from "./faults.js";
 import type { Job } from "./job.js";
 import type { Jobs } from "./jobs.js";
 import { packageOf } from "./package_actions.js";
@@ -157,7 +157,7 @@ function readFaults(values: Values): Pick<Job, "faults"> {
   if (texts.length === 0) return {};
   const faults: Faults = {};
   try {
-    for (const text of texts) setFault(faults, text);
+    for (const text of texts) setFault(faults, text, JOB_FAULT_NAMES);
   } catch (error) {
     throw new CloudError("alink-agent.InvalidFault", (error as Error).message);
   }

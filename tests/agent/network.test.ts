@@ -91,11 +91,9 @@ async function failed(result: Result, what: string): Promise<void> {
 
 const good = fileServer(file);
 const whole = good({ uri: "", target: "", headers: new Map() }).bytes;
-/** Head and body of a good answer: every offset, but only every 13th of the body's inside. */
+/** Bytes of the head of a good answer. */
 const HEAD = Buffer.from(whole).indexOf("\r\n\r\n") + 4;
-const OFFSETS = Array.from({ length: whole.length + 1 }, (_, i) => i).filter(
-  (i) => i < HEAD + 40 || i > whole.length - 40 || Math.abs(((i - HEAD) % 2048) - 1024) > 1000 || i % 13 === 0,
-);
+const OFFSETS = Array.from({ length: whole.length + 1 }, (_, i) => i);
 
 for (const [name, end] of [
   ["closed", Closed.Peer],

@@ -10,6 +10,8 @@ import { root } from "../paths.js";
 import { type Batch, geometries, runBatches, type Tally } from "./power_batch.js";
 
 const SIZE = 6333;
+/** Large enough for a mark on sectors of either size. */
+const MARKED_SIZE = 70_001;
 const SEED = Number(process.env.ALINK_SEED ?? 20260);
 /** A multiple of 200. */
 const PAIRS = Number(process.env.ALINK_PAIRS ?? 100_000);
@@ -77,6 +79,20 @@ test(`every cut on an image of many blocks (seed ${SEED})`, async (t) => {
     (before): Batch => ({ geometry: { ...part, before }, kind: "single", count: 1, seed: SEED }),
   );
   judge(t, "one cut, image of 140,001 bytes", await runBatches(batches));
+});
+
+test(`every third cut on images with marks to go on from (seed ${SEED})`, async (t) => {
+  const batches = geometries(MARKED_SIZE).map(
+    (geometry, i): Batch => ({ geometry, kind: "single", count: 1, seed: SEED + i, every: 3 }),
+  );
+  judge(t, "one cut in three, image of 70,001 bytes", await runBatches(batches));
+});
+
+test(`pairs of cuts on images with marks to go on from (seed ${SEED})`, async (t) => {
+  const batches = geometries(MARKED_SIZE).map(
+    (geometry, i): Batch => ({ geometry, kind: "pairs", count: 100, seed: SEED * 1000 + 89 * i }),
+  );
+  judge(t, "two cuts at random, image of 70,001 bytes", await runBatches(batches));
 });
 
 test(`every cut with an image that never runs (seed ${SEED})`, async (t) => {

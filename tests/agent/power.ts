@@ -209,13 +209,10 @@ export class Run {
     try {
       const started = loader.boot();
       this.#judgeStart(started);
-      // what reads differently each time may be found or not
-      const solid = (offset: number, length: number) =>
-        flash.solid(offset, length) ? flash.look(offset, length) : undefined;
-      const live = liveRecords(this.#bench.layout, solid);
+      const live = liveRecords(this.#bench.layout, (offset, length) => flash.look(offset, length));
       // the mark of another package says nothing about this one
       const ours = live.get(2)?.fields.version === VERSIONS[this.#update + 1];
-      this.#mark = ours ? Number(live.get(3)?.fields.bytes ?? 0) : 0;
+      this.#mark = ours ? this.#history.verified() : 0;
       if (this.#dead && started.slot !== this.#update % 2) return false;
       const { slot, how, reason } = started;
       const rig = await Rig.create({
@@ -258,6 +255,7 @@ export class Run {
       bytes.set(answer);
     } else if (op === FlashOp.Erase) {
       this.#notNeeded(offset);
+      this.#notVerified(offset);
       if (inState) this.#history.erase(offset);
       this.flash.erase(offset, length);
     } else {
@@ -274,6 +272,12 @@ export class Run {
       const [start, length] = this.#bench.layout.slots[slot]!;
       assert.ok(offset < start || offset >= start + length, `slot ${slot} is erased, but may be started`);
     }
+  }
+
+  /** What is verified is not erased, so it need not be fetched, hashed or written again. */
+  #notVerified(offset: number): void {
+    const [start] = this.#bench.layout.slots[1 - (this.#update % 2)]!;
+    assert.ok(offset < start || offset >= start + this.#mark, `${offset} is erased, ${this.#mark} bytes are verified`);
   }
 
   #boot(loader: Loader, op: number, slot: number): number {

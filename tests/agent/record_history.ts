@@ -7,6 +7,8 @@ const HEADER_MARK = "ALJ1";
 const RECORD_MARK = 0x5a;
 /** Kind of the record that says how far verified bytes reach. */
 const MARK = 3;
+/** In place of a payload: the sector in hand has no record of the kind. */
+const ABSENT = "";
 
 interface Written {
   kind: number;
@@ -21,8 +23,6 @@ export class RecordHistory {
   /** Records of a sector that has no header yet. */
   #staged: Written[] = [];
   readonly #withHeader = new Set<number>();
-  /** The header in hand begins a log without a mark: see `#header`. */
-  #markEnding = false;
 
   constructor(private readonly layout: FlashLayout) {}
 
@@ -39,7 +39,8 @@ export class RecordHistory {
     const { sector } = this.layout;
     const start = offset - (offset % sector);
     if (Buffer.from(bytes.subarray(0, 4)).toString("latin1") === HEADER_MARK) {
-      this.#markEnding = !this.#staged.some(({ kind }) => kind === MARK);
+      // a header that a cut leaves unstable may count already
+      if (this.#dropsMark()) this.#begun.push({ kind: MARK, payload: ABSENT });
       return { done: () => this.#header(start) };
     }
     assert.equal(bytes[0], RECORD_MARK, `a write at ${offset} that is neither header nor record`);
@@ -58,15 +59,27 @@ export class RecordHistory {
   #header(start: number): void {
     this.#withHeader.add(start);
     // a mark does not outlive its package: the log of the next one begins without it
-    if (this.#markEnding) this.#durable.delete(MARK);
-    this.#markEnding = false;
+    if (this.#dropsMark()) this.#durable.delete(MARK);
     this.#keep(this.#staged);
     this.#staged = [];
+  }
+
+  #dropsMark(): boolean {
+    return !this.#staged.some(({ kind }) => kind === MARK);
   }
 
   #keep(records: Written[]): void {
     for (const { kind, payload } of records) this.#durable.set(kind, payload);
     this.#begun.length = 0;
+  }
+
+  /** Bytes below this are verified, however a record that was in hand reads: each reading of a torn one may differ. */
+  verified(): number {
+    const begun = this.#begun.filter(({ kind }) => kind === MARK).map(({ payload }) => payload);
+    const offsets = [this.#durable.get(MARK) ?? ABSENT, ...begun].map((payload) =>
+      payload === ABSENT ? 0 : Buffer.from(payload, "hex").readUInt32LE(0),
+    );
+    return Math.min(...offsets);
   }
 
   /** None is lost, none is invented. */
@@ -75,13 +88,10 @@ export class RecordHistory {
       const found = live.get(kind);
       const payload = found === undefined ? undefined : Buffer.from(found.payload).toString("hex");
       const begun = this.#begun.filter((written) => written.kind === kind).map((written) => written.payload);
-      const ending = kind === MARK && this.#markEnding && payload === undefined;
       assert.ok(
-        payload === this.#durable.get(kind) || (payload !== undefined && begun.includes(payload)) || ending,
+        payload === this.#durable.get(kind) || begun.includes(payload ?? ABSENT),
         `record of kind ${kind}: found ${JSON.stringify(found?.fields)}, which was neither complete nor in hand`,
       );
     }
-    if (this.#markEnding && !live.has(MARK)) this.#durable.delete(MARK);
-    this.#markEnding = false;
   }
 }

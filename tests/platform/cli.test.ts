@@ -55,6 +55,7 @@ test("wrong usage is exit code 2 and one line that says what to do", async (t) =
     [["platform", "--fixtures", "f", "--mqtt", "70000"], /0-65535/],
     [["platform", "--fixtures", "f", "--fault", "melt"], /unknown fault "melt": use one of push-before-suback/],
     [["platform", "--fixtures", "f", "--fault", "cut-body=x"], /whole number/],
+    [["publish", "f", "--fault", "coap-loss=5"], /unknown fault "coap-loss"/],
     [["publish", "f", "--version", "1", "--product", "p", "--endpoint", "nowhere"], /an endpoint is a URL/],
     [
       ["publish", "f", "--version", "1", "--product", "p", "--endpoint", "http://127.0.0.1:1"],
