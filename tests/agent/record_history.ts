@@ -21,6 +21,8 @@ export class RecordHistory {
   /** Records of a sector that has no header yet. */
   #staged: Written[] = [];
   readonly #withHeader = new Set<number>();
+  /** A header is in hand with which the mark goes: it may be gone already, though nobody was told. */
+  #leaving = false;
 
   constructor(private readonly layout: FlashLayout) {}
 
@@ -36,8 +38,10 @@ export class RecordHistory {
   write(offset: number, bytes: Uint8Array): { done: () => void } {
     const { sector } = this.layout;
     const start = offset - (offset % sector);
-    if (Buffer.from(bytes.subarray(0, 4)).toString("latin1") === HEADER_MARK)
+    if (Buffer.from(bytes.subarray(0, 4)).toString("latin1") === HEADER_MARK) {
+      this.#leaving = !this.#staged.some(({ kind }) => kind === MARK);
       return { done: () => this.#header(start) };
+    }
     assert.equal(bytes[0], RECORD_MARK, `a write at ${offset} that is neither header nor record`);
     const length = bytes[2]! | (bytes[3]! << 8);
     const written = { kind: bytes[1]!, payload: Buffer.from(bytes.subarray(4, 4 + length)).toString("hex") };
@@ -53,6 +57,7 @@ export class RecordHistory {
 
   #header(start: number): void {
     this.#withHeader.add(start);
+    this.#leaving = false;
     // a mark does not outlive its package: the log of the next one begins without it
     if (!this.#staged.some(({ kind }) => kind === MARK)) this.#durable.delete(MARK);
     this.#keep(this.#staged);
@@ -66,6 +71,8 @@ export class RecordHistory {
 
   /** None is lost, none is invented. */
   check(live: Map<number, StateRecord>): void {
+    if (this.#leaving && !live.has(MARK)) this.#durable.delete(MARK);
+    this.#leaving = false;
     for (const kind of new Set([...this.#durable.keys(), ...live.keys()])) {
       const found = live.get(kind);
       const payload = found === undefined ? undefined : Buffer.from(found.payload).toString("hex");
