@@ -22,7 +22,7 @@ import { Downlink, DOWNLINK_CUT, DOWNLINK_SCRATCH, TOKEN_MAX } from "./protocol/
 import { Events } from "./protocol/events";
 import { Fetch, HTTP_TX, PEER_MAX } from "./protocol/fetch_task";
 import { Flash } from "./protocol/flash";
-import { Image, READ_BACK } from "./protocol/image";
+import { Image } from "./protocol/image";
 import { Journal } from "./protocol/journal";
 import { TOPIC_MAX } from "./protocol/mqtt_reader";
 import { MqttSession } from "./protocol/mqtt_session";
@@ -31,7 +31,7 @@ import { DIGEST_MAX, Offer, OFFER_SCRATCH, URL_MAX, VERSION_MAX } from "./protoc
 import { Identity } from "./protocol/sign";
 import { Policy } from "./protocol/update_policy";
 import { Update, UPDATE_SCRATCH } from "./protocol/update_task";
-import { EVENT_QUEUE, HTTP_BLOCK, IN_WINDOW, MQTT_RX, MQTT_TX, REPLIES } from "./profile";
+import { EVENT_QUEUE, HTTP_BLOCK, IN_WINDOW, MQTT_RX, MQTT_TX, READ_BACK, REPLIES } from "./profile";
 import { Installed, INSTALLED_SIZE, Mark, MARK_SIZE, Running, UPDATE_SIZE, UpdateState } from "./protocol/update_state";
 import { AgentState } from "./agent/agent_state";
 import { Config, CONFIG_SCRATCH } from "./agent/config_state";

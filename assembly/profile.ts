@@ -1,12 +1,15 @@
 /**
  * What differs between the modules that are made of these sources: constants of the compilation, chosen per target in
- * asconfig.json (`"use": ["PROFILE_LITE=1"]`). abi.ts has the sizes of the full module, which are the largest of any
- * profile, so a host may size its own buffers by them; what an instance has, it says itself (inCap, rxCap, txLen).
+ * asconfig.json (`"use": ["PROFILE_LITE=1"]`). abi.ts has the sizes of the full module; what an instance has, it says
+ * itself (inCap, rxCap, txLen, flashLen).
  */
 import * as abi from "./abi";
 
 /** agent-lite.wasm: MQTT, thing model and update over HTTP(S), without SHA-1 and with smaller windows. */
 export const LITE: bool = isDefined(PROFILE_LITE);
+
+/** agent-host.wasm: the full module with larger blocks, for hosts on which each call and each flash operation has its price. */
+const WIDE: bool = isDefined(PROFILE_HOST);
 
 /** agent-coap.wasm: CoAP reporting, a quarter of the memory. */
 const COAP: bool = isDefined(PROFILE_COAP);
@@ -16,8 +19,14 @@ export const IN_WINDOW: i32 = LITE ? 512 : COAP ? 640 : abi.IN_WINDOW;
 /** Receive and transmit window of the MQTT channel, bytes. */
 export const MQTT_RX: i32 = LITE ? 1536 : abi.MQTT_RX;
 export const MQTT_TX: i32 = LITE ? 1536 : abi.MQTT_TX;
-/** One half of the HTTP window and one flash block, bytes; a power of two, and no sector is smaller. */
-export const HTTP_BLOCK: i32 = LITE ? 1024 : abi.HTTP_BLOCK;
+/** One half of the HTTP window and one flash block, bytes; a power of two, and MARK_INTERVAL (image.ts) at most. */
+export const HTTP_BLOCK: i32 = LITE ? 1024 : WIDE ? 16384 : abi.HTTP_BLOCK;
+/** Bytes hashed in one step: bounds the work of a call. */
+export const HASH_SLICE: u32 = WIDE ? 8192 : 512;
+/** Bytes read back at a time; the journal's pages have room there. */
+export const READ_BACK: u32 = WIDE ? 16384 : 1024;
+/** Bytes erased at a time, rounded up to sectors; 0 = a sector. */
+export const ERASE_AHEAD: u32 = WIDE ? HTTP_BLOCK : 0;
 /** Event queue, bytes: a piece of the full size, a short event, and what is left of the piece before them. */
 export const EVENT_QUEUE: u32 = LITE ? 768 : COAP ? 360 : abi.EVENT_QUEUE;
 /** Longest piece of an event, bytes. */

@@ -13,17 +13,13 @@ import { Done, FlashOp } from "../abi";
 import { copy, fill } from "../bytes/text";
 import { STATE_AT } from "../crypto/block";
 import { Digest, DIGEST_MAX, DigestContext, digestFinal, digestInit, digestUpdate } from "../crypto/hmac";
-import { HTTP_BLOCK } from "../profile";
+import { ERASE_AHEAD, HASH_SLICE, HTTP_BLOCK, READ_BACK } from "../profile";
 import { Flash, FLASH_PENDING, flashIdle, flashResult, flashStart, padded, slotOffset } from "./flash";
 import { Mark, markState } from "./update_state";
 
 const BLOCK: u32 = HTTP_BLOCK;
 /** Bytes of the two half-windows. */
 export const IMAGE_WINDOW: u32 = 2 * BLOCK;
-/** Bytes hashed in one step: bounds the work of a call. */
-const HASH_SLICE: u32 = 512;
-/** Bytes read back at a time. */
-export const READ_BACK: u32 = 1024;
 /** Bytes from one mark to the next, at least. */
 export const MARK_INTERVAL: u32 = 32768;
 
@@ -196,7 +192,7 @@ function program(i: Image): void {
   const offset = slotOffset(f, i.slot) + i.done;
   if (i.stage == Stage.Erase && i.erased >= i.done + length) i.stage = Stage.Write;
   if (i.stage == Stage.Erase) {
-    flashStart(f, FlashOp.Erase, slotOffset(f, i.slot) + i.erased, 0, f.sector);
+    flashStart(f, FlashOp.Erase, slotOffset(f, i.slot) + i.erased, 0, eraseLength(i));
   } else if (i.stage == Stage.Write) {
     // what stands behind the last byte belongs to nobody: the image is complete
     fill(block + blockLength(i), f.erased, length - blockLength(i));
@@ -207,9 +203,18 @@ function program(i: Image): void {
   }
 }
 
+/** Bytes to erase at once: whole sectors, and none that the image does not reach. */
+function eraseLength(i: Image): u32 {
+  const sector = i.flash.sector;
+  if (ERASE_AHEAD <= sector) return sector;
+  const rest = i.size - i.erased;
+  const length = rest < ERASE_AHEAD ? rest : ERASE_AHEAD;
+  return ((length + sector - 1) / sector) * sector;
+}
+
 function answered(i: Image): void {
   if (i.stage == Stage.Erase) {
-    i.erased += i.flash.sector;
+    i.erased += i.flash.len;
   } else if (i.stage == Stage.Write) {
     i.compared = 0;
     i.stage = Stage.ReadBack;

@@ -1,5 +1,5 @@
-// A whole update on the Node host beside its bounds: 64 MiB over plain HTTP on the loopback into a flash in a file, against
-// the module's SHA-256 alone, and against programs that do nothing but fetch and hash the same URL.
+// A whole update on the Node host beside its bounds: agent-host.wasm takes 64 MiB over plain HTTP on the loopback into a
+// flash in a file, against the module's SHA-256 alone, and against programs that only fetch and hash the same URL.
 
 import { execFile, fork } from "node:child_process";
 import { createHash, randomFillSync } from "node:crypto";
@@ -18,8 +18,8 @@ import { publishFirmware } from "./publish.js";
 
 export const UPDATE_NAME = "update sha256";
 const SIZE = 64 * 1024 * 1024;
-/** What the module hashes in one step. */
-const SLICE = 512;
+/** HASH_SLICE of agent-host.wasm: what the module hashes in one step. */
+const SLICE = 8192;
 const ACCESS_KEY = { id: "bench", secret: "bench" };
 const DEVICE = { productKey: "a1bench", deviceName: "bench-device", deviceSecret: "bench" };
 
@@ -43,6 +43,7 @@ export async function measureUpdate(rounds: number, version: string, machine: st
       configuration: { ...DEVICE, allowPlain: ["mqtt", "http"], flash: LAYOUT },
       endpoint: ready.mqtt!,
       flash: join(folder, "device.flash"),
+      module: readFileSync(new URL("../../agent-host.wasm", import.meta.url)),
     });
     await device.start();
     await once(device, "device.connected");
@@ -82,7 +83,11 @@ async function measureRound(
   const add = (subject: string, ms: number) => times.set(subject, [...(times.get(subject) ?? []), ms]);
   add(ALONE, hashAlone(bytes, digest));
 
-  const verified = once(device, "update.verified");
+  let took = Number.NaN;
+  // in the listener: until the loop comes to an end, the boot loader has made everything durable for the activation
+  device.once("update.verified", () => {
+    took = performance.now() - begun;
+  });
   const confirmed = once(device, "update.confirmed");
   let begun = 0;
   device.once("update.offered", () => {
@@ -90,9 +95,8 @@ async function measureRound(
   });
   const release = { file, version: `${round + 2}.0.0`, productKey: DEVICE.productKey, signMethod: "sha256" as const };
   const { firmwareId } = await publishFirmware(release, { url: ready.api!, accessKey: ACCESS_KEY });
-  await verified;
-  add(OURS, performance.now() - begun);
   await confirmed;
+  add(OURS, took);
 
   const url = once(child, "message");
   child.send(firmwareId);

@@ -37,6 +37,8 @@ export interface FlashOperations {
 
 /** Bytes of the file that are read at a time: a block is read back in small pieces. */
 const PAGE = 4096;
+/** Bytes erased at a time in the file, or a sector. */
+const BLANK = 65536;
 /** Bytes written at a time while a new image is filled. */
 const FILL = 1024 * 1024;
 
@@ -48,7 +50,14 @@ export class FlashImage implements Flash {
   readonly #programmed: Uint8Array;
   /** One bit a write unit: erased by this process and not programmed since, so that the file need not be asked. */
   readonly #erased: Uint8Array;
+  /** Erased bytes, whole sectors of them. */
   readonly #blank: Uint8Array;
+  /**
+   * Bytes from `start` to `end` are erased, but the file does not have it yet: what is programmed next mostly covers them,
+   * and then the file is written once. Every other operation has it carried out first, so that the file is at most this one
+   * operation behind.
+   */
+  readonly #due = { start: 0, end: 0 };
   readonly #page = new Uint8Array(PAGE);
   /** Offset of what stands in the page; -1 = nothing. */
   #pageAt = -1;
@@ -63,7 +72,7 @@ export class FlashImage implements Flash {
     this.#bytes = flashBytes(layout);
     this.#programmed = new Uint8Array(Math.ceil(this.#bytes / layout.write / 8));
     this.#erased = new Uint8Array(this.#programmed.length);
-    this.#blank = new Uint8Array(layout.sector).fill(layout.erased);
+    this.#blank = new Uint8Array(Math.max(layout.sector, BLANK)).fill(layout.erased);
   }
 
   /**
@@ -95,6 +104,7 @@ export class FlashImage implements Flash {
   readInto(offset: number, target: Uint8Array): void {
     this.#check("read", offset, target.length, 1);
     this.operations.read++;
+    this.#settle();
     const at = offset - (offset % PAGE);
     if (offset + target.length > at + PAGE) {
       this.#readFile(offset, target);
@@ -119,27 +129,28 @@ export class FlashImage implements Flash {
       );
     this.operations.write++;
     this.#pageAt = -1;
-    for (let index = units.first; index < units.end; index++) {
-      set(this.#programmed, index);
-      clear(this.#erased, index);
-    }
+    assign(this.#programmed, units.first, units.end, true);
+    assign(this.#erased, units.first, units.end, false);
+    const covered = offset <= this.#due.start && offset + bytes.length >= this.#due.end;
+    if (!covered) this.#settle();
     this.#attempt("write", () => writeAll(this.fd, bytes, offset));
+    this.#due.end = this.#due.start;
   }
 
   erase(offset: number, length: number): void {
     this.#check("erase", offset, length, this.layout.sector);
     this.operations.erase++;
     this.#pageAt = -1;
-    for (let at = offset; at < offset + length; at += this.layout.sector)
-      this.#attempt("erase", () => writeAll(this.fd, this.#blank, at));
+    this.#settle();
+    this.#due.start = offset;
+    this.#due.end = offset + length;
     const unit = this.layout.write;
-    for (let index = offset / unit; index < (offset + length) / unit; index++) {
-      clear(this.#programmed, index);
-      set(this.#erased, index);
-    }
+    assign(this.#programmed, offset / unit, (offset + length) / unit, false);
+    assign(this.#erased, offset / unit, (offset + length) / unit, true);
   }
 
   flush(): void {
+    this.#settle();
     this.#attempt("flush", () => fdatasyncSync(this.fd));
   }
 
@@ -148,6 +159,7 @@ export class FlashImage implements Flash {
     if (!this.#open) return;
     this.#open = false;
     try {
+      this.#settle();
       fdatasyncSync(this.fd);
     } finally {
       closeSync(this.fd);
@@ -158,16 +170,24 @@ export class FlashImage implements Flash {
   /** The first of these units that was programmed since its sector was erased; undefined = none. */
   #taken(first: number, end: number): number | undefined {
     const unit = this.layout.write;
-    let known = true;
-    for (let index = first; index < end; index++) {
-      if (has(this.#programmed, index)) return index;
-      known &&= has(this.#erased, index);
-    }
-    if (known) return undefined;
+    const programmed = find(this.#programmed, first, end, true);
+    if (programmed < end) return programmed;
+    if (find(this.#erased, first, end, false) === end) return undefined;
+    this.#settle();
     const found = new Uint8Array((end - first) * unit);
     this.#readFile(first * unit, found);
     const at = found.findIndex((byte) => byte !== this.layout.erased);
     return at < 0 ? undefined : first + Math.floor(at / unit);
+  }
+
+  /** Carry out the erase that the file does not have yet. */
+  #settle(): void {
+    const { start, end } = this.#due;
+    for (let at = start; at < end; at += this.#blank.length)
+      this.#attempt("erase", () =>
+        writeAll(this.fd, this.#blank.subarray(0, Math.min(this.#blank.length, end - at)), at),
+      );
+    this.#due.end = start;
   }
 
   #check(operation: string, offset: number, length: number, multiple: number): void {
@@ -197,16 +217,25 @@ export class FlashImage implements Flash {
   }
 }
 
-function has(bits: Uint8Array, index: number): boolean {
-  return ((bits[index >>> 3]! >>> (index & 7)) & 1) !== 0;
+/** The first index from `first` on whose bit is `value`; `end` when there is none. */
+function find(bits: Uint8Array, first: number, end: number, value: boolean): number {
+  const other = value ? 0 : 255;
+  for (let index = first; index < end; index++) {
+    while ((index & 7) === 0 && index + 8 <= end && bits[index >>> 3] === other) index += 8;
+    if (index < end && (((bits[index >>> 3]! >>> (index & 7)) & 1) !== 0) === value) return index;
+  }
+  return end;
 }
 
-function set(bits: Uint8Array, index: number): void {
-  bits[index >>> 3]! |= 1 << (index & 7);
-}
-
-function clear(bits: Uint8Array, index: number): void {
-  bits[index >>> 3]! &= ~(1 << (index & 7));
+function assign(bits: Uint8Array, first: number, end: number, value: boolean): void {
+  const [from, to] = [Math.ceil(first / 8), Math.floor(end / 8)];
+  const one = (index: number) => {
+    if (value) bits[index >>> 3]! |= 1 << (index & 7);
+    else bits[index >>> 3]! &= ~(1 << (index & 7));
+  };
+  for (let index = first; index < Math.min(end, from * 8); index++) one(index);
+  if (from < to) bits.fill(value ? 255 : 0, from, to);
+  for (let index = Math.max(first, to * 8); index < end; index++) one(index);
 }
 
 function writeAll(fd: number, bytes: Uint8Array, offset: number): void {

@@ -19,6 +19,9 @@ import { pipeline } from "node:stream/promises";
 /** Largest object, bytes (1000 MB). */
 export const MAX_OBJECT = 1_048_576_000;
 
+/** Bytes of an object that are read at a time. */
+const PIECE = 524_288;
+
 /** What is known about a stored object. Digests are lower-case hexadecimal. */
 export interface ObjectInfo {
   key: string;
@@ -109,7 +112,7 @@ export class ObjectStore {
 
   /** Read bytes start…end (inclusive). */
   read(info: ObjectInfo, start: number, end: number): ReadStream {
-    return createReadStream(this.#file(info.key), { start, end });
+    return createReadStream(this.#file(info.key), { start, end, highWaterMark: PIECE });
   }
 
   async delete(key: string): Promise<void> {

@@ -91,9 +91,13 @@ export class Bench {
     this.images = VERSIONS.map((_, i) => image(geometry.size, i + 1));
   }
 
-  static async create(geometry: Geometry, makeLoader: MakeLoader = nodeLoader): Promise<Bench> {
+  static async create(
+    geometry: Geometry,
+    makeLoader: MakeLoader = nodeLoader,
+    from: WebAssembly.Module = module,
+  ): Promise<Bench> {
     const bench = new Bench(geometry, makeLoader);
-    bench.agent = await Agent.create(module);
+    bench.agent = await Agent.create(from);
     const { boot: _, ...flash } = bench.layout;
     bench.agent.configure({ ...identity, flash });
     bench.#configured = bench.agent.snapshot();

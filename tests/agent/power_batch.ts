@@ -1,5 +1,6 @@
 /** Many runs of one update with cuts, in worker threads: a batch is one geometry and one way to choose the cuts. */
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { type Effect, effectsOf, random, TORN } from "./flash_model.js";
@@ -17,6 +18,8 @@ export interface Batch {
   every?: number;
   /** Module with `makeLoader`, a MakeLoader; default: the Node host's. */
   loader?: string;
+  /** The file of the module; default: agent.wasm. */
+  module?: string;
 }
 
 export interface Tally {
@@ -44,7 +47,8 @@ export function geometries(size: number): Geometry[] {
 
 /** Run one batch in this thread. */
 export async function runBatch(batch: Batch): Promise<Tally> {
-  const bench = await Bench.create(batch.geometry, await loaderOf(batch));
+  const module = batch.module === undefined ? undefined : new WebAssembly.Module(readFileSync(batch.module));
+  const bench = await Bench.create(batch.geometry, await loaderOf(batch), module);
   const dead = batch.kind === "dead";
   const clean = await bench.run({ dead });
   const tally: Tally = {

@@ -114,6 +114,62 @@ test("a missing image is made of erased bytes, and keeps what is written", () =>
   again.close();
 });
 
+test("an erase is in the file before any other operation, and at the latest when the image is closed", () => {
+  const path = fresh();
+  const image = FlashImage.open(path, small);
+  const file = (from: number, to: number) => new Uint8Array(readFileSync(path).subarray(from, to));
+  const [old, blank, next] = [7, 255, 9].map((value) => new Uint8Array(256).fill(value));
+  const again = () => {
+    image.erase(0, 512);
+    image.write(0, old!);
+    image.write(256, old!);
+  };
+  for (const other of [
+    () => image.flush(),
+    () => image.read(600, 1),
+    () => image.erase(512, 256),
+    () => image.write(512, next!),
+  ]) {
+    again();
+    image.erase(0, 512);
+    assert.deepEqual(image.read(0, 256), blank);
+    again();
+    image.erase(0, 512);
+    other();
+    assert.deepEqual(file(0, 256), blank);
+    assert.deepEqual(file(256, 512), blank);
+  }
+  again();
+  image.erase(0, 512);
+  // covers the half of it
+  image.write(0, next!);
+  assert.deepEqual([file(0, 256), file(256, 512)], [next, blank]);
+  again();
+  image.erase(0, 256);
+  image.write(0, next!);
+  assert.deepEqual([file(0, 256), file(256, 512)], [next, old], "a write that covers the erase is all of it");
+  image.erase(0, 512);
+  image.close();
+  assert.deepEqual([file(0, 256), file(256, 512)], [blank, blank]);
+});
+
+test("units are told apart at any place of a row", () => {
+  const image = FlashImage.open(fresh(), small);
+  for (let first = 0; first < 20; first++)
+    for (let count = 1; count < 30; count += 4) {
+      image.erase(0, 1024);
+      image.write(first * 16, new Uint8Array(count * 16).fill(255));
+      for (const [from, length] of [
+        [0, first],
+        [first + count, 64 - first - count],
+      ] as const)
+        if (length > 0) image.write(from * 16, new Uint8Array(length * 16));
+      for (let unit = 0; unit < 64; unit += 7)
+        assert.throws(() => image.write(unit * 16, new Uint8Array(16)), new RegExp(`the unit at ${unit * 16} was`));
+    }
+  image.close();
+});
+
 test("a write unit is programmed once between erases, also with the erased value", () => {
   const image = FlashImage.open(fresh(), small);
   const again = { name: "FlashError", message: /at 0: the unit at 16 was programmed before: erase its sector first$/ };
