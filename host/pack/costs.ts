@@ -4,7 +4,7 @@
 /** One way of running a module on a Cortex-M4, bytes. */
 export interface Way {
   name: "fast interpreter" | "classic interpreter" | "native C";
-  /** Flash: WAMR, agent.c, boot.c, and what they take of the C library; 0 for native C, whose host is not ours. */
+  /** Flash: WAMR, agent.c, capsule.c, boot.c, and what they take of the C library; 0 for native C, whose host is not ours. */
   runtime: number;
   /** Flash: the module, or the machine code made of it. */
   module: number;
@@ -57,7 +57,7 @@ export function deviceTable({ modules, library, tls }: Footprint, module: string
     ways.flatMap((way) => [flash(way), ram(way)]);
   const nothing = () => 0;
   const parts: [string, number[]][] = [
-    ["WAMR, `agent.c`, `boot.c`, their part of the C library", both((way) => way.runtime, nothing)],
+    ["WAMR, `agent.c`, `capsule.c`, `boot.c`, their part of the C library", both((way) => way.runtime, nothing)],
     [
       `\`${module}.wasm\`, loaded from RAM`,
       both(
