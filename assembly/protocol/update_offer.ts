@@ -99,10 +99,13 @@ export function updateDecided(u: Update): void {
   askSoon(u, u.laterMs);
 }
 
+/**
+ * Also after a restart, when the acceptance stands in the journal: the first record of a run begins a new log, so whatever a
+ * cut left unstable in the old one (a mark, a verification that reads as valid only at times) can not come back
+ * once the slot is written again.
+ */
 function accept(u: Update): void {
-  // after a restart the acceptance stands in the journal
-  if (u.known) u.task = Task.Accept;
-  else record(u, UpdatePhase.Accepted, Task.Accept);
+  record(u, UpdatePhase.Accepted, Task.Accept);
 }
 
 /** Whether the offer is the update in hand once more: version, size and digest. */

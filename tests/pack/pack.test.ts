@@ -108,9 +108,13 @@ test("the library is whole: it includes nothing beside itself, and every build f
 
 test("an installed package packs the same", async (t) => {
   const directory = folder(t);
-  // npm has settings from the environment of a script that runs it.
+  // Run by npm, a script finds another npm first, that of a dependency, and has npm's settings in its environment.
+  const [node, cli] = [process.execPath, process.env.npm_execpath];
   const npm = ["pack", root, "--ignore-scripts", "--pack-destination", directory, "--silent"];
-  const archive = execFileSync("npm", npm, { encoding: "utf8", cwd: directory }).trim().split("\n").at(-1)!;
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+  const options = { encoding: "utf8", cwd: directory, env } as const;
+  const printed = cli === undefined ? execFileSync("npm", npm, options) : execFileSync(node, [cli, ...npm], options);
+  const archive = printed.trim().split("\n").at(-1)!;
   execFileSync("tar", ["-xzf", join(directory, archive), "-C", directory]);
   const installed = join(directory, "package");
   symlinkSync(join(root, "node_modules"), join(installed, "node_modules"), "dir");
