@@ -63,6 +63,9 @@ test("what the slow suite once found stays mended", async () => {
     // a failure reported once more, after the version had brought the next package: it ended that one's task
     [{ ...part, write: 16, before: 1 }, { cuts: [cut(110, 1, "unstable")], dead: true }, 130260],
     [{ ...part, write: 4, before: 0 }, { cuts: [cut(101, 1, "unstable")], dead: true }, 121260],
+    // "verified" was unstable and read as nothing, the slot was written again, and then it read as valid: half an image started
+    [{ ...part, write: 32, before: 0 }, { cuts: [cut(25, 1, "unstable"), cut(39, 0)] }, 20265578],
+    [{ ...part, write: 4, before: 0 }, { cuts: [cut(25, 1, "unstable"), cut(36, 0, "unreadable")] }, 20262224],
     [marked, { cuts: [cut(17, 1, "unstable")] }, 17007],
     // a mark that was torn: judge and device may read it differently
     [{ ...marked, sector: 4096, erased: 0 }, { cuts: [cut(133, 0.5, "unstable")] }, 153275],
