@@ -10,7 +10,7 @@ export interface Way {
   module: number;
   /** RAM: the smallest pool that is enough, or the module's memory alone. */
   pool: number;
-  /** RAM in which the module's bytes lie. */
+  /** RAM in which the module's bytes lie; 0: they stay in flash. */
   moduleRam: number;
 }
 
@@ -59,7 +59,7 @@ export function deviceTable({ modules, library, tls }: Footprint, module: string
   const parts: [string, number[]][] = [
     ["WAMR, `agent.c`, `capsule.c`, `boot.c`, their part of the C library", both((way) => way.runtime, nothing)],
     [
-      `\`${module}.wasm\`, loaded from RAM`,
+      `\`${module}.wasm\`; the classic interpreter needs it in RAM as well`,
       both(
         (way) => way.module,
         (way) => way.moduleRam,
@@ -68,9 +68,13 @@ export function deviceTable({ modules, library, tls }: Footprint, module: string
     ["pool: instance, linear memory, operand stack, translated code", both(nothing, (way) => way.pool)],
     ["`struct alink_agent`", both(nothing, () => library.struct)],
     ["stack of the thread that owns the agent, TLS apart", both(nothing, () => library.stack)],
-    ["heap of mbedTLS for the session with the platform", both(nothing, () => tls.session)],
-    ["heap of mbedTLS for the second one, during an update", both(nothing, () => tls.session)],
   ];
+  // the module for CoAP sends datagrams without TLS
+  if (module !== "agent-coap")
+    parts.push(
+      ["heap of mbedTLS for the session with the platform", both(nothing, () => tls.session)],
+      ["heap of mbedTLS for the second one, during an update", both(nothing, () => tls.session)],
+    );
   const sum = [0, 1, 2, 3].map((column) => parts.reduce((total, [, figures]) => total + figures[column]!, 0));
   const line = (name: string, cells: string[]) => `| ${[name, ...cells].join(" | ")} |`;
   return [

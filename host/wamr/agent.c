@@ -397,7 +397,13 @@ int32_t alink_agent_start(struct alink_agent *agent, const struct alink_agent_op
   agent->runtime = true;
   /* WAMR writes its warnings to the standard output, which is not its own; failures come back as text. */
   wasm_runtime_set_log_level(WASM_LOG_LEVEL_FATAL);
-  agent->module = wasm_runtime_load(options->module, options->module_size, why, sizeof why);
+  LoadArgs load;
+  memset(&load, 0, sizeof load);
+  load.name = (char *)"";
+  /* Then WAMR copies names and data of the module, which it would otherwise change where they are. */
+  load.wasm_binary_freeable = options->module_in_flash;
+  agent->module =
+      wasm_runtime_load_ex((uint8_t *)(uintptr_t)options->module, options->module_size, &load, why, sizeof why);
   if (agent->module == NULL) return refuse(agent, ALINK_BAD_MODULE, "the module cannot be loaded", why);
   int32_t failure = fresh(agent);
   return agent->trapped ? after_trap(agent) : failure;

@@ -329,7 +329,7 @@ static void print_memory(void) {
                (unsigned long)info.highmark_size, (unsigned long)agent.heap_base);
 }
 
-static int run(uint8_t *module, uint32_t size) {
+static int run(const uint8_t *module, uint32_t size) {
   const struct alink_agent_options settings = {.module = module,
                                                .module_size = size,
                                                .pool = pool,
@@ -384,7 +384,7 @@ int main(int argc, char **argv) {
   if (options.json) alink_posix_log_to(on_log);
   const char *wrong = alink_posix_open(options.flash, &layout, options.ca, options.capsule);
   catch_signals();
-  code = wrong != NULL ? fail(1, wrong, "") : run((uint8_t *)module, (uint32_t)size);
+  code = wrong != NULL ? fail(1, wrong, "") : run((const uint8_t *)module, (uint32_t)size);
   alink_posix_close();
   return code;
 }
