@@ -3,7 +3,7 @@
 //   node assembly/transform/shrink.mjs MODULE.wasm…
 //
 // The module must have names (asc with "debug": true): they say which functions are left as they are because they run
-// for every byte. Those are hashing, copying and checksums; a call there costs more time than the bytes are worth.
+// for every byte. Those are hashing, AES, copying and checksums; a call there costs more time than the bytes are worth.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -12,7 +12,7 @@ import binaryen from "binaryen";
 import { outline } from "./outline.mjs";
 import { leb, Op, read, walk, write } from "./wasm_tree.mjs";
 
-const HOT = /\/crypto\/(md5|sha1|sha256|crc|block)|\/hmac\/blocks$|\/bytes\/text\//;
+const HOT = /\/crypto\/(md5|sha1|sha256|crc|block|aes_small)|\/hmac\/blocks$|\/bytes\/text\//;
 
 /** Functions up to this size are put in the place of their calls before common code is looked for, and none afterwards. */
 const INLINED = 6;
