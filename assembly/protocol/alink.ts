@@ -91,10 +91,14 @@ function putPayload(w: Writer, m: Message): void {
   putText(w, S('"}}'));
 }
 
+function putAddress(w: Writer, a: Alink, m: Message): void {
+  putTopic(w, a.session.identity, m.topic, m.token, m.tokenLength);
+}
+
 /** Count the bytes of topic and payload (a.counter.need), because MQTT announces lengths first. -> those of the topic. */
 function measure(a: Alink, m: Message): u32 {
   writerInit(a.counter, 0, 0);
-  putTopic(a.counter, a.session.identity, m.topic, m.token, m.tokenLength);
+  putAddress(a.counter, a, m);
   const topic = a.counter.need;
   putPayload(a.counter, m);
   return topic;
@@ -115,7 +119,7 @@ export function send(a: Alink, m: Message, qos: u32): i32 {
   const begun = publishBegin(a.session, topic, a.counter.need - topic, qos);
   if (begun < 0) return begun;
   const w = a.session.writer;
-  putTopic(w, a.session.identity, m.topic, m.token, m.tokenLength);
+  putAddress(w, a, m);
   if (qos != 0) publishId(a.session);
   putPayload(w, m);
   return <i32>publishEnd(a.session, qos);
