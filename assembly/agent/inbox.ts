@@ -237,15 +237,14 @@ function check(): bool {
 
 /** The body is not JSON: say so with the id that the application knows. */
 function refuseBody(): bool {
-  if (INBOX.id != 0) emitPosted(INBOX.id, Code.BadArgument, INBOX.skip == 0 ? Topic.PropertyPost : Topic.EventPost);
+  if (INBOX.id != 0) emitPosted(INBOX.id, Code.BadArgument, INBOX.skip == 0);
   else emitFault(EVENTS, Code.BadArgument, INBOX.token, S("data of the reply is not a JSON object"));
   INBOX.kind = 0;
   return false;
 }
 
-/** How the post `id` on `topic` ended. */
-export function emitPosted(id: u32, code: i32, topic: Topic): void {
-  const properties = topic == Topic.PropertyPost;
+/** How the post `id` ended; `properties`: it was one of properties, else an event. */
+export function emitPosted(id: u32, code: i32, properties: bool): void {
   const w = eventBegin(EVENTS, properties ? S('{"event":"property.posted","id":') : S('{"event":"event.posted","id":'));
   putDecimal(w, id);
   putText(w, S(',"code":'));

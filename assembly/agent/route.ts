@@ -83,7 +83,7 @@ function end(): void {
     case Topic.EventPostReply: {
       const id = downlinkId(d);
       const topic: Topic = d.topic - Topic.PropertyPostReply + Topic.PropertyPost;
-      if (id != 0 && pendingTake(ALINK, id, topic)) emitPosted(id, <i32>d.code, topic);
+      if (id != 0 && pendingTake(ALINK, id, topic)) emitPosted(id, <i32>d.code, topic == Topic.PropertyPost);
       return;
     }
     case Topic.PropertySet:

@@ -82,7 +82,7 @@ function expire(): bool {
   const id = pendingExpired(ALINK);
   if (id == 0) return false;
   const topic = ALINK.message.topic;
-  if (topic <= Topic.EventPost) emitPosted(id, Code.TimedOut, topic);
+  if (topic <= Topic.EventPost) emitPosted(id, Code.TimedOut, topic == Topic.PropertyPost);
   else updateUnanswered(UPDATE);
   return true;
 }
