@@ -113,18 +113,21 @@ static bool empty_mailbox(struct alink_agent *agent) {
   return true;
 }
 
+/** `name` and its zero byte stand before the payload; NULL: nothing does. */
 static int32_t fill_mailbox(struct alink_agent *agent, bool is_reply, int32_t kind_or_token, int32_t code,
-                            const void *payload, uint32_t length) {
+                            const char *name, const void *payload, uint32_t length) {
   struct alink_mailbox *box = &agent->mailbox;
-  if (length > sizeof box->payload) return ALINK_CODE_TOO_LARGE;
+  size_t head = name == NULL ? 0 : strlen(name) + 1;
+  if (head > sizeof box->payload || length > sizeof box->payload - head) return ALINK_CODE_TOO_LARGE;
   alink_port_lock(true);
   bool full = box->full;
   if (!full) {
     box->is_reply = is_reply;
     box->kind_or_token = kind_or_token;
     box->code = code;
-    box->length = length;
-    if (length > 0) memcpy(box->payload, payload, length);
+    box->length = (uint32_t)head + length;
+    if (head > 0) memcpy(box->payload, name, head);
+    if (length > 0) memcpy(box->payload + head, payload, length);
     box->full = true;
   }
   alink_port_lock(false);
@@ -134,11 +137,15 @@ static int32_t fill_mailbox(struct alink_agent *agent, bool is_reply, int32_t ki
 }
 
 int32_t alink_agent_post(struct alink_agent *agent, int32_t kind, const void *payload, uint32_t length) {
-  return fill_mailbox(agent, false, kind, 0, payload, length);
+  return fill_mailbox(agent, false, kind, 0, NULL, payload, length);
+}
+
+int32_t alink_agent_post_event(struct alink_agent *agent, const char *identifier, const void *params, uint32_t length) {
+  return fill_mailbox(agent, false, ALINK_POST_EVENT, 0, identifier, params, length);
 }
 
 int32_t alink_agent_reply(struct alink_agent *agent, int32_t token, int32_t code, const void *data, uint32_t length) {
-  return fill_mailbox(agent, true, token, code, data, length);
+  return fill_mailbox(agent, true, token, code, NULL, data, length);
 }
 
 /* ---- Channels. ---- */

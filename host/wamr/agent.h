@@ -168,6 +168,13 @@ void alink_agent_stop(struct alink_agent *agent);
  */
 int32_t alink_agent_post(struct alink_agent *agent, int32_t kind, const void *payload, uint32_t length);
 
+/**
+ * Hand over an event of the thing model: its identifier, and `length` bytes of params, a JSON object
+ * `{"value":{…},"time":ms since 1970}` of which `time` may be left out; together less than ALINK_IN_WINDOW bytes.
+ * As alink_agent_post: by on_taken comes the message's id, or BadArgument when it is no identifier (ALINK_POST_EVENT).
+ */
+int32_t alink_agent_post_event(struct alink_agent *agent, const char *identifier, const void *params, uint32_t length);
+
 /** Answer the downlink request `token` with an Alink `code` and a JSON object; as alink_agent_post. */
 int32_t alink_agent_reply(struct alink_agent *agent, int32_t token, int32_t code, const void *data, uint32_t length);
 

@@ -17,8 +17,8 @@ enum { POOL = 1024 * 1024, STACK = 8192, CAPSULE = 256 * 1024, EVENT = 2 * 1024 
 
 static const char USAGE[] =
     "usage: alink-wamr DEVICE.json [--endpoint URL] [--ca FILE] [--flash FILE] [--allow-plain mqtt,http]\n"
-    "                  [--properties JSON] [--confirm accept|later|never] [--module FILE] [--capsule FILE]\n"
-    "                  [--memory] [--json]\n"
+    "                  [--properties JSON] [--event IDENTIFIER=JSON] [--confirm accept|later|never] [--module FILE]\n"
+    "                  [--capsule FILE] [--memory] [--json]\n"
     "  --confirm  the answer to each update when the device file has \"updateConfirm\":\"ask\" (default: accept)\n"
     "  --module   the module (default: build/agent.wasm, build/agent-coap.wasm for a coap:// endpoint)\n"
     "  --capsule  keep what a trap leaves here (default: nowhere)\n"
@@ -26,7 +26,7 @@ static const char USAGE[] =
     "The other options, the device file and the exit codes are those of `alink-agent run`.\n";
 
 static struct {
-  const char *device, *endpoint, *ca, *flash, *allow_plain, *properties, *confirm, *module, *capsule;
+  const char *device, *endpoint, *ca, *flash, *allow_plain, *properties, *event, *confirm, *module, *capsule;
   bool memory, json;
 } options = {.confirm = "accept"};
 
@@ -40,7 +40,11 @@ static char event[EVENT + 1];
 static uint32_t event_length;
 static int32_t replies[REPLIES];
 static uint32_t reply_first, reply_count;
-static bool properties_due;
+static bool properties_due, event_due;
+/** Of --event. */
+static char event_identifier[ALINK_IN_WINDOW], event_params[ALINK_IN_WINDOW + 16];
+/** What to check when the module does not take the post in the mailbox. */
+static const char *hint = "";
 /** Post that answers the question about an update; 0 = none is due. */
 static int32_t decision;
 static char device_text[DEVICE_FILE], device_name[128], secret[128], flash_path[PATH_MAX], failure[512], fault[512];
@@ -121,6 +125,12 @@ static void hand_over(void) {
     if (alink_agent_post(&agent, ALINK_POST_PROPERTY, options.properties, length) != ALINK_CODE_BUSY)
       properties_due = false;
   }
+  if (event_due) {
+    int32_t result = alink_agent_post_event(&agent, event_identifier, event_params, (uint32_t)strlen(event_params));
+    event_due = result == ALINK_CODE_BUSY;
+    if (result == ALINK_CODE_OK) hint = ": an event's identifier has 1 to 50 letters, digits and _, and is not property";
+    else if (!event_due) alink_port_log("the event has more bytes than a post takes");
+  }
   if (decision != 0 && alink_agent_post(&agent, decision, NULL, 0) != ALINK_CODE_BUSY) decision = 0;
   if (reply_count > 0 && alink_agent_reply(&agent, replies[reply_first], 200, NULL, 0) == ALINK_CODE_OK) {
     reply_first = (reply_first + 1) % REPLIES;
@@ -129,10 +139,12 @@ static void hand_over(void) {
 }
 
 static void on_taken(void *context, int32_t result) {
-  char line[80];
+  char line[160];
   (void)context;
-  (void)snprintf(line, sizeof line, "the module did not take a post: code %ld", (long)result);
+  (void)snprintf(line, sizeof line, "the module did not take a post: code %ld%s", (long)result,
+                 result == ALINK_CODE_BAD_ARGUMENT ? hint : "");
   if (result < 0) alink_port_log(line);
+  hint = "";
   hand_over();
 }
 
@@ -182,6 +194,7 @@ static void on_event(void *context, int32_t kind, const char *text, uint32_t len
   else if (kind == ALINK_EVENT_CONNECTED && !connected) {
     connected = true;
     properties_due = options.properties != NULL;
+    event_due = options.event != NULL;
     hand_over();
   }
 }
@@ -194,7 +207,8 @@ static bool parse_arguments(int argc, char **argv) {
     const char **value;
   } known[] = {{"--endpoint", &options.endpoint},       {"--ca", &options.ca},
                {"--flash", &options.flash},             {"--allow-plain", &options.allow_plain},
-               {"--properties", &options.properties},   {"--module", &options.module},
+               {"--properties", &options.properties},   {"--event", &options.event},
+               {"--module", &options.module},
                {"--capsule", &options.capsule},         {"--confirm", &options.confirm}};
   for (int i = 1; i < argc; i++) {
     size_t k = 0;
@@ -257,6 +271,21 @@ static const char *check_properties(void) {
   memcpy(text, options.properties, length + 1);
   if (alink_json_compact(text, (uint32_t)length) == 0) return "takes a JSON object, e.g. {\"temperature\":21.5}";
   options.properties = text;
+  return NULL;
+}
+
+/** IDENTIFIER=JSON → identifier and params. -> NULL, or what is wrong with it. */
+static const char *read_event(void) {
+  char value[ALINK_IN_WINDOW + 1];
+  if (options.event == NULL) return NULL;
+  const char *json = strchr(options.event, '=');
+  size_t length = json == NULL ? 0 : strlen(++json);
+  if (strlen(options.event) >= sizeof value) return "has more bytes than the 1024 that a post takes";
+  memcpy(value, json == NULL ? "" : json, length + 1);
+  uint32_t compact = alink_json_compact(value, (uint32_t)length);
+  if (compact == 0) return "takes an identifier, \"=\" and a JSON object, e.g. alarm={\"errorCode\":\"E1\"}";
+  (void)snprintf(event_identifier, sizeof event_identifier, "%.*s", (int)(json - options.event) - 1, options.event);
+  (void)snprintf(event_params, sizeof event_params, "{\"value\":%.*s}", (int)compact, value);
   return NULL;
 }
 
@@ -370,6 +399,8 @@ int main(int argc, char **argv) {
   }
   const char *improper = check_properties();
   if (improper != NULL) return fail(2, "--properties", improper);
+  improper = read_event();
+  if (improper != NULL) return fail(2, "--event", improper);
   int code = read_device(&layout);
   if (code != 0) return code;
   long size = read_file(options.module, module, sizeof module);

@@ -17,6 +17,7 @@ export const TOPICS = [
   `${sys}/thing/ota/firmware/get_reply`,
   `${sys}/thing/service/property/set`,
   `${sys}/thing/event/property/post_reply`,
+  `${sys}/thing/event/alarm/post_reply`,
   `${sys}/thing/something/else`,
   `/${productKey}/${deviceName}/user/get`,
 ];
