@@ -66,6 +66,8 @@ static void catch_signals(void) {
   (void)sigaction(SIGINT, &action, NULL);
   action.sa_handler = SIG_IGN;
   (void)sigaction(SIGPIPE, &action, NULL);
+  /* A limit on the size of files is an error of the write that meets it. */
+  (void)sigaction(SIGXFSZ, &action, NULL);
 }
 
 /* ---- Arguments and files. ---- */
@@ -210,9 +212,9 @@ int main(int argc, char **argv) {
   if (size < 0) return 1;
   if (options.flash == NULL && !device.coap) default_flash();
   if (options.json) alink_posix_log_to(alink_program_log);
+  catch_signals();
   if (options.snapshot != NULL) wrong = alink_snapshot_file_look(options.snapshot);
   if (wrong == NULL) wrong = alink_posix_open(options.flash, &device.layout, options.ca, options.capsule);
-  catch_signals();
   int code = wrong != NULL ? fail(1, wrong, "") : run(module, (uint32_t)size);
   wrong = alink_posix_close();
   return wrong == NULL ? code : fail(1, wrong, "");
