@@ -1,7 +1,8 @@
 /*
  * The agent on WAMR: one instance of the module and the loop that serves it, over the functions of port.h.
- * One thread owns an agent: it calls start, step, run and end. alink_agent_post, alink_agent_reply and alink_agent_stop
- * may be called by any thread. agent.c allocates nothing; WAMR takes what it needs from `pool`, and nothing else.
+ * One thread owns an agent: it calls start, wake, step, run, snapshot and end. alink_agent_post, alink_agent_reply,
+ * alink_agent_stop and alink_agent_sleep may be called by any thread. Nothing here allocates; WAMR takes what it needs
+ * from `pool`, and nothing else.
  */
 #ifndef ALINK_AGENT_H
 #define ALINK_AGENT_H

@@ -263,7 +263,6 @@ struct alink_boot_flash alink_image_boot(void) {
   return (struct alink_boot_flash){.offset = image.layout.boot.offset,
                                    .sector = image.layout.sector,
                                    .sectors = sectors < 4 ? sectors : 4,
-                                   .erased = (uint8_t)image.layout.erased,
                                    .read = boot_read,
                                    .write = boot_write,
                                    .erase = boot_erase,
