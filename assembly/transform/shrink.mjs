@@ -18,12 +18,12 @@ const HOT = /\/crypto\/(md5|sha1|sha256|crc|block)|\/hmac\/blocks$|\/bytes\/text
 const INLINED = 6;
 
 /** The module after binaryen's optimizer and `passes`; it keeps every operand before the instruction that takes it. */
-function optimize(bytes, names, inlined, passes) {
+function optimize(bytes, names, inlined, passes, merged = inlined !== 0) {
   binaryen.setDebugInfo(names);
   binaryen.setOptimizeLevel(2);
   binaryen.setShrinkLevel(2);
   binaryen.setAlwaysInlineMaxSize(inlined);
-  binaryen.setOneCallerInlineMaxSize(inlined === 0 ? 0 : -1);
+  binaryen.setOneCallerInlineMaxSize(merged ? -1 : 0);
   binaryen.setFlexibleInlineMaxSize(0);
   const module = binaryen.readBinary(bytes);
   try {
@@ -81,11 +81,17 @@ function withoutNames(bytes) {
   return Buffer.concat(kept);
 }
 
-/** The module with its names goes to a folder beside it: host/generate_size_map.ts reads them there. */
+/**
+ * The module with its names goes to a folder beside it, and with it one in which functions are as their sources have them,
+ * whoever calls them: host/generate_size_map.ts reads them there.
+ */
 function shrinkFile(file) {
-  const named = shrink(readFileSync(file));
-  mkdirSync(join(dirname(file), "named"), { recursive: true });
-  writeFileSync(join(dirname(file), "named", basename(file)), named);
+  const bytes = readFileSync(file);
+  const named = shrink(bytes);
+  const folder = join(dirname(file), "named");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, basename(file)), named);
+  writeFileSync(join(folder, `${basename(file, ".wasm")}.apart.wasm`), optimize(bytes, true, INLINED, [], false));
   writeFileSync(file, withoutNames(named));
 }
 

@@ -87,8 +87,8 @@ function jsonObject(text: string): Record<string, unknown> {
 
 /** The rest of it is the module's to judge. */
 function endpointUrl(text: string): string {
-  if (/^(mqtts?|coap):\/\/./i.test(text)) return text;
-  throw new InvalidArgumentError("mqtts://, mqtt:// or coap://host:port");
+  if (/^(mqtts?|coap):\/\/[^/?#@]+\/?$/i.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError("it takes mqtts://, mqtt:// or coap://host:port, the port 65535 at most");
 }
 
 /** How the command ended. */

@@ -308,9 +308,22 @@ static int32_t after_trap(struct alink_agent *agent) {
 
 /* ---- The loop. ---- */
 
+/** The module, which holds while the agent does. */
+static int32_t load(struct alink_agent *agent) {
+  const struct alink_agent_options *options = agent->options;
+  char why[96] = "";
+  LoadArgs arguments;
+  memset(&arguments, 0, sizeof arguments);
+  arguments.name = (char *)"";
+  /* Then WAMR copies names and data of the module, which it would otherwise change where they are. */
+  arguments.wasm_binary_freeable = options->module_in_flash;
+  agent->module =
+      wasm_runtime_load_ex((uint8_t *)(uintptr_t)options->module, options->module_size, &arguments, why, sizeof why);
+  return agent->module != NULL ? 0 : alink_refuse(agent, ALINK_BAD_MODULE, "the module cannot be loaded", why);
+}
+
 int32_t alink_agent_begin(struct alink_agent *agent, const struct alink_agent_options *options,
                           const struct alink_asleep *asleep) {
-  char why[96] = "";
   memset(agent, 0, sizeof *agent);
   agent->options = options;
   RuntimeInitArgs init;
@@ -322,9 +335,9 @@ int32_t alink_agent_begin(struct alink_agent *agent, const struct alink_agent_op
   agent->runtime = true;
   /* WAMR writes its warnings to the standard output, which is not its own; failures come back as text. */
   wasm_runtime_set_log_level(WASM_LOG_LEVEL_FATAL);
-  agent->module = wasm_runtime_load(options->module, options->module_size, why, sizeof why);
-  if (agent->module == NULL) return alink_refuse(agent, ALINK_BAD_MODULE, "the module cannot be loaded", why);
-  int32_t result = fresh(agent, asleep);
+  int32_t result = load(agent);
+  if (result != 0) return result;
+  result = fresh(agent, asleep);
   if (result == ALINK_OTHER_MODULE) {
     drop_instance(agent);
     int32_t failure = fresh(agent, NULL);

@@ -62,9 +62,14 @@ struct alink_document {
 
 /** Everything here stays as it is until alink_agent_end. */
 struct alink_agent_options {
-  /** The module. WAMR writes into these bytes, so they are in RAM, and are loaded once. */
-  uint8_t *module;
+  /** The module, at a multiple of 8 for code that runs in place. WAMR writes into these bytes, and they are loaded once. */
+  const uint8_t *module;
   uint32_t module_size;
+  /**
+   * Nothing may write into the module: WAMR keeps copies of its data in the pool. For the fast interpreter, which runs a
+   * translation of its own; the classic one rewrites the very bytes that it runs.
+   */
+  bool module_in_flash;
   /** RAM for the runtime, aligned to 8, and its size in bytes; docs/wamr.md tells how much. */
   void *pool;
   uint32_t pool_size;

@@ -160,7 +160,7 @@ static int32_t start(const struct alink_agent_options *settings) {
   return result < 0 ? result : 0;
 }
 
-static int run(uint8_t *module, uint32_t size) {
+static int run(const uint8_t *module, uint32_t size) {
   const struct alink_agent_options settings = {.module = module,
                                                .module_size = size,
                                                .pool = pool,

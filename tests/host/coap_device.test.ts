@@ -168,10 +168,10 @@ test("run --snapshot: a device that wakes in another process goes on with its se
 });
 
 test("run refuses an --endpoint of a kind that it does not speak, and names those that it does", async (t) => {
-  for (const endpoint of ["coaps://localhost:5684", "coap://", "localhost:5682"]) {
+  for (const endpoint of ["coaps://localhost:5684", "coap://", "localhost:5682", "coap://localhost:99999"]) {
     const { code, stderr } = await finish(command(t, ["run", "--device", "device.json", "--endpoint", endpoint]));
     assert.equal(code, 2, endpoint);
-    assert.match(stderr, /is invalid\. mqtts:\/\/, mqtt:\/\/ or coap:\/\/host:port/);
+    assert.match(stderr, /is invalid\. it takes mqtts:\/\/, mqtt:\/\/ or coap:\/\/host:port/);
   }
 });
 
