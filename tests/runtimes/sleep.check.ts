@@ -11,7 +11,7 @@ import type { Platform } from "../../host/platform/index.js";
 import { root } from "../paths.js";
 import { collect, command } from "../platform/command.js";
 import { PRODUCT, platformFor } from "../platform/harness.js";
-import { CHost, sanitizedHost } from "./c_host.js";
+import { alinkWamr, CHost, sanitizedHost } from "./c_host.js";
 import { CoapTap } from "./coap_tap.js";
 
 const TIMEOUT = { timeout: 60_000 };
@@ -54,16 +54,15 @@ interface Cycle {
   stderr: string;
 }
 
-type Host = (t: TestContext, bench: Bench, n: number, more?: string[], secret?: string) => Promise<Cycle>;
+type Host = (t: TestContext, bench: Bench, n: number, more?: string[], build?: string) => Promise<Cycle>;
 
 const argumentsOf = ({ tap, asleep }: Bench, n: number): string[] => [
   ...["--endpoint", tap.endpoint, "--snapshot", asleep, "--properties", JSON.stringify({ n })],
 ];
 
 /** Wake on WAMR, post, sleep. */
-const onWamr: Host = async (t, used, n, more = [], secret = "") => {
-  const args = [used.device, ...argumentsOf(used, n), ...more];
-  const host = new CHost(program, args, secret === "" ? {} : { ALINK_DEVICE_SECRET: secret });
+const onWamr: Host = async (t, used, n, more = [], build = program) => {
+  const host = new CHost(build, [used.device, ...argumentsOf(used, n), ...more]);
   t.after(() => host.stop("SIGKILL"));
   assert.equal((await host.event("property.posted")).code, 200);
   assert.equal(existsSync(used.asleep), false, "a snapshot is used once");
@@ -105,6 +104,22 @@ describe("a device that sleeps on WAMR", () => {
     consecutive(used.tap);
     // CoAP keeps nothing in a flash.
     assert.equal(existsSync(join(folder, "example1.flash")), false);
+  });
+
+  it("a thousand times, a process each: no post is lost, no number comes twice", { timeout: 300_000 }, async (t) => {
+    const used = await bench(t, { pullInterval: 0 });
+    const sizes = new Set<number>();
+    for (let n = 0; n < 1000; n++) {
+      await onWamr(t, used, n, [], alinkWamr);
+      sizes.add(statSync(used.asleep).size);
+    }
+    assert.deepEqual(
+      used.values,
+      Array.from({ length: 1000 }, (_, n) => n),
+    );
+    assert.equal(used.tap.auths, 1);
+    consecutive(used.tap);
+    assert.equal(sizes.size, 1);
   });
 
   it("a file of either host opens in the other", TIMEOUT, async (t) => {
