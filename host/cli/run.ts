@@ -8,7 +8,7 @@ import { Device, type DeviceOptions, flashFile, member } from "../node/device.js
 import { isCoap } from "../node/module.js";
 import type { RecordOptions } from "../node/recording.js";
 import { isSnapshot } from "../node/snapshot.js";
-import { fileFault } from "../platform/local_files.js";
+import { fileFault, requireWritable } from "../platform/local_files.js";
 import { hopeless, printEvent } from "./device_events.js";
 import { readCertificates, readDeviceFile } from "./device_file.js";
 import { hostFault, Output, UsageError } from "./output.js";
@@ -184,11 +184,15 @@ function takeAsleep(file: string): Uint8Array | undefined {
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT" && existsSync(dirname(file))) return undefined;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" && existsSync(dirname(file))) {
+      requireWritable(file, "snapshot");
+      return undefined;
+    }
     throw new Error(`cannot read the snapshot ${file}: ${fileFault(error)}`);
   }
   // The file is used up: a mistaken name must not cost anybody another one.
   if (!isSnapshot(bytes)) throw new Error(`${file} is no snapshot of a device: name another file, or remove it`);
+  requireWritable(file, "snapshot");
   rmSync(file);
   return bytes;
 }
@@ -197,7 +201,7 @@ function keepAsleep(file: string, snapshot: Uint8Array): void {
   try {
     // Whoever reads while it is written sees a whole one, or none; a part that was left keeps its mode when written over.
     rmSync(`${file}.part`, { force: true });
-    writeFileSync(`${file}.part`, snapshot, { mode: 0o600 });
+    writeFileSync(`${file}.part`, snapshot, { mode: 0o600, flush: true });
     renameSync(`${file}.part`, file);
   } catch (error) {
     throw new Error(`cannot write the snapshot ${file}: ${fileFault(error)}`);

@@ -4,7 +4,7 @@
 /** One way of running a module on a Cortex-M4, bytes. */
 export interface Way {
   name: "fast interpreter" | "classic interpreter" | "native C";
-  /** Flash: WAMR, agent.c, capsule.c, boot.c, and what they take of the C library; 0 for native C, whose host is not ours. */
+  /** Flash: WAMR, agent.c, instance.c, capsule.c, their part of the C library; 0 for native C, whose host is not ours. */
   runtime: number;
   /** Flash: the module, or the machine code made of it. */
   module: number;
@@ -24,8 +24,11 @@ export interface ModuleFootprint {
 /** docs/footprint.json, bytes. */
 export interface Footprint {
   modules: Record<string, ModuleFootprint>;
-  /** Flash of the two sources on a Cortex-M4; RAM of `struct alink_agent`; the owner's stack without TLS. */
-  library: { agent: number; boot: number; struct: number; stack: number };
+  /**
+   * Flash on a Cortex-M4: agent.c with instance.c, boot.c, snapshot.c with sha256.c; RAM of `struct alink_agent`; the
+   * owner's stack without TLS.
+   */
+  library: { agent: number; boot: number; snapshot: number; struct: number; stack: number };
   /** Heap that one more session takes of mbedTLS at its peak, on the 64-bit test machine. */
   tls: { session: number };
 }
@@ -57,7 +60,7 @@ export function deviceTable({ modules, library, tls }: Footprint, module: string
     ways.flatMap((way) => [flash(way), ram(way)]);
   const nothing = () => 0;
   const parts: [string, number[]][] = [
-    ["WAMR, `agent.c`, `capsule.c`, `boot.c`, their part of the C library", both((way) => way.runtime, nothing)],
+    ["WAMR, `agent.c`, `instance.c`, `capsule.c`, their part of the C library", both((way) => way.runtime, nothing)],
     [
       `\`${module}.wasm\`; the classic interpreter needs it in RAM as well`,
       both(

@@ -256,6 +256,7 @@ describe("what bad input gets", () => {
       [[file, ...module, "--flash", folder], /flash image .*: is not a file/],
       [[deviceFile("mistaken", { flash: { sector: 100 } }), ...module], /flash.sector: must be/],
       [[deviceFile("mistaken", { flash: { state: [0, 16384] } }), ...module], /must not overlap/],
+      [[deviceFile("mistaken", { flash: { sektor: 4096 } }), ...module], /flash: has an unknown member; there are/],
       [[deviceFile("mistaken", { keepAlive: 5 }), ...module], /keepAlive/i],
       [
         [deviceFile("mistaken", { clientId: "x".repeat(1100) }), ...module],

@@ -110,8 +110,9 @@ export function measureModule(
       ways: [fast.way, classic.way, measureNative(profile, join(folder, "native"))],
     },
     library: {
-      agent: object("agent.c."),
+      agent: object("agent.c.") + object("instance.c."),
       boot: object("boot.c."),
+      snapshot: object("snapshot.c.") + object("sha256.c."),
       struct: fast.run.agent,
       stack: Math.max(fast.run.stack, classic.run.stack),
     },

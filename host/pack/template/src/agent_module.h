@@ -42,6 +42,8 @@
 /** The module. */
 extern ALINK_MODULE_CONST uint8_t agent_wasm[];
 extern const uint32_t agent_wasm_size;
+/** SHA-256 of the module. */
+extern const uint8_t agent_wasm_digest[32];
 
 /** ALINK_POOL_BYTES for the runtime. */
 extern uint64_t alink_pool[];
