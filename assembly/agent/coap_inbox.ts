@@ -13,7 +13,8 @@ import { ENVELOPE_HEAD, Request, Step } from "../protocol/coap_task";
 import { sessionStart, sessionStop } from "../protocol/coap_session";
 import { eventBegin, eventEnd } from "../protocol/events";
 import { IN_WINDOW } from "../profile";
-import { IDENTIFIER_MAX, identifierLength, ownTopic } from "../protocol/topics";
+import { IDENTIFIER_MAX, identifierLength } from "../protocol/identifier";
+import { ownTopic } from "../protocol/topics";
 
 /** Bytes checked in one step. */
 const SLICE: u32 = 128;

@@ -5,8 +5,8 @@ import { Hmac } from "../crypto/hmac";
 import { Backoff } from "./backoff";
 import { Exchange } from "./coap_exchange";
 import { CoapReply } from "./coap_reply";
+import { IDENTIFIER_MAX } from "./identifier";
 import { Identity } from "./sign";
-import { IDENTIFIER_MAX } from "./topics";
 
 /** Longest token and longest `random` of the platform, bytes. */
 export const SECRET_MAX: u32 = 64;
