@@ -9,13 +9,14 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import binaryen from "binaryen";
+import { straighten } from "./logic.mjs";
 import { outline } from "./outline.mjs";
 import { leb, Op, read, walk, write } from "./wasm_tree.mjs";
 
 const HOT = /\/crypto\/(md5|sha1|sha256|crc|block)|\/hmac\/blocks$|\/bytes\/text\//;
 
 /** Functions up to this size are put in the place of their calls before common code is looked for, and none afterwards. */
-const INLINED = 6;
+const INLINED = 5;
 
 /** The module after binaryen's optimizer and `passes`; it keeps every operand before the instruction that takes it. */
 function optimize(bytes, names, inlined, passes) {
@@ -61,7 +62,9 @@ export function shrink(bytes) {
   const module = read(optimize(bytes, true, INLINED, []));
   if (module.functions.some((fn) => fn.name === ""))
     throw new Error('the module has no names: compile it with "debug": true');
-  outline(module, (name) => HOT.test(name));
+  const hot = (name) => HOT.test(name);
+  straighten(module, hot);
+  outline(module, hot);
   return write(addressFromZero(read(optimize(write(module), true, 0, []))));
 }
 
