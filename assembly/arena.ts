@@ -38,9 +38,8 @@ import { Config, CONFIG_SCRATCH } from "./agent/config_state";
 import { Inbox, REPLY } from "./agent/inbox_state";
 
 // structures: all that the agent knows is in these; they come first because low addresses are shorter in code
-export const EVENT_WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
-export const SESSION_WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
-export const FETCH_WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
+/** Of whatever is being written: an event, a packet or a request is begun and ended within one call, one after the other. */
+export const WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
 export const SESSION = changetype<MqttSession>(memory.data(offsetof<MqttSession>(), 8));
 export const UPDATE = changetype<Update>(memory.data(offsetof<Update>(), 8));
 export const FETCH = changetype<Fetch>(memory.data(offsetof<Fetch>(), 8));
@@ -56,7 +55,6 @@ export const SESSION_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>
 export const FIXED_HEADER = changetype<FixedHeader>(memory.data(offsetof<FixedHeader>(), 8));
 export const HMAC = changetype<Hmac>(memory.data(offsetof<Hmac>(), 8));
 export const MESSAGE = changetype<Message>(memory.data(offsetof<Message>(), 8));
-export const COUNTER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
 export const ALINK = changetype<Alink>(memory.data(offsetof<Alink>(), 8));
 /** Incoming messages. */
 export const READER = changetype<JsonReader>(memory.data(offsetof<JsonReader>(), 8));

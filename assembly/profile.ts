@@ -5,7 +5,7 @@
  */
 import * as abi from "./abi";
 
-/** agent-lite.wasm: MQTT, thing model and update over HTTP(S), without SHA-1 and with smaller windows. */
+/** agent-lite.wasm: MQTT, thing model and update over HTTP(S) with smaller windows, and without what stands below. */
 export const LITE: bool = isDefined(PROFILE_LITE);
 
 /** agent-host.wasm: the full module with larger blocks, for hosts on which each call and each flash operation has its price. */
@@ -13,6 +13,24 @@ const WIDE: bool = isDefined(PROFILE_HOST);
 
 /** agent-coap.wasm: CoAP reporting, a quarter of the memory. */
 const COAP: bool = isDefined(PROFILE_COAP);
+
+// What agent-lite.wasm does without. A configuration member that needs it is refused there.
+/** Signatures of packages: RSA, base64 and "updateKey". */
+export const WITH_SIGNATURES: bool = !LITE;
+/** Versions in their order: "updateFloor", and a newer package takes the place of the one in hand. Else that one is finished first. */
+export const WITH_VERSION_ORDER: bool = !LITE;
+/** The application decides on packages: "updateConfirm". */
+export const WITH_CONFIRM: bool = !LITE;
+/** Quiet hours: "updateQuiet". */
+export const WITH_QUIET: bool = !LITE;
+/** A limit for downloads: "updateRate". */
+export const WITH_RATE: bool = !LITE;
+/** Chunked bodies. Object stores tell the length of a file; a response in chunks is Unsupported. */
+export const WITH_CHUNKED: bool = !LITE;
+/** Redirects. URLs of the platform lead to the file itself; a 3xx is Refused. */
+export const WITH_REDIRECTS: bool = !LITE;
+/** Reasons in words beside their numbers. */
+export const WITH_WORDS: bool = !LITE;
 
 /** Longest configuration document and longest post, bytes: the in-window. */
 export const IN_WINDOW: i32 = LITE ? 512 : COAP ? 640 : abi.IN_WINDOW;

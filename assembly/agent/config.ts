@@ -27,7 +27,8 @@ import { Digest } from "../crypto/hmac";
 import { rsaModulus, SPKI_LENGTH } from "../crypto/rsa";
 import { eventBegin, eventEnd, eventsRoom } from "../protocol/events";
 import { HTTP_TX } from "../protocol/fetch_task";
-import { Member, is, memberOf, flashMemberOf, textOf, textMax, expected, plain } from "./config_members";
+import { Member, is, absent, memberOf, flashMemberOf, textOf, textMax, expected, plain } from "./config_members";
+import { WITH_CONFIRM, WITH_QUIET, WITH_RATE, WITH_SIGNATURES } from "../profile";
 import { flashNumber, flashFits } from "./config_flash";
 import { CONFIG_SCRATCH } from "./config_state";
 
@@ -105,7 +106,7 @@ function key(r: JsonReader): void {
   CONFIG.member = CONFIG.inFlash ? flashMemberOf(name, r.keyLen) : memberOf(name, r.keyLen);
   if (CONFIG.member == Member.None) return complain(Code.Ok, name, length, S("is not a known key"));
   const text = textOf(CONFIG.member);
-  const wide = CONFIG.member == Member.UpdateKey;
+  const wide = WITH_SIGNATURES && CONFIG.member == Member.UpdateKey;
   r.out = text != 0 ? text + 1 : wide ? HTTP_TX_WINDOW : CONFIG_BUFFER;
   r.cap = text != 0 ? textMax(CONFIG.member) : wide ? HTTP_TX : CONFIG_SCRATCH;
 }
@@ -125,7 +126,7 @@ function value(r: JsonReader, token: JsonToken): void {
   }
   const base = CONFIG.inFlash ? 2 : 1;
   if (member == Member.None || r.depth < base) return;
-  if (member != Member.Boot && !accept(r, token, member)) return refuse(member, 0);
+  if (absent(member) || (member != Member.Boot && !accept(r, token, member))) return refuse(member, 0);
   if (r.depth == base) CONFIG.member = Member.None;
   // the next element of a list needs a sink again
   r.out = CONFIG_BUFFER;
@@ -164,19 +165,23 @@ function accept(r: JsonReader, token: JsonToken, member: Member): bool {
       }
       return start || end || (token == JsonToken.String && allowPlain(r.len));
     case Member.UpdateConfirm:
+      if (!WITH_CONFIRM) return false;
       POLICY.ask = is(CONFIG_BUFFER, r.len, S("ask"));
       return token == JsonToken.String && (POLICY.ask || is(CONFIG_BUFFER, r.len, S("auto")));
     case Member.UpdateLink:
       POLICY.pause = is(CONFIG_BUFFER, r.len, S("pause"));
       return token == JsonToken.String && (POLICY.pause || is(CONFIG_BUFFER, r.len, S("parallel")));
     case Member.UpdateRate:
+      if (!WITH_RATE) return false;
       FETCH.rate = <u32>parseU32(CONFIG_BUFFER, r.len);
       return token == JsonToken.Number && parseU32(CONFIG_BUFFER, r.len) >= 256;
     case Member.UpdateQuiet:
+      if (!WITH_QUIET) return false;
       return end
         ? CONFIG.index == 2
         : start || (token == JsonToken.Number && r.depth == 2 && quietMinute(parseU32(CONFIG_BUFFER, r.len)));
     case Member.UpdateKey:
+      if (!WITH_SIGNATURES) return false;
       POLICY.keyed = token == JsonToken.String && r.total <= HTTP_TX && updateKey(r.len);
       return POLICY.keyed;
     case Member.Flash:

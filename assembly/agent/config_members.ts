@@ -13,6 +13,7 @@ import {
 } from "../arena";
 import { equalsIgnoreCase, L, S, wordIndex } from "../bytes/text";
 import { WITH_SHA1 } from "../crypto/grade";
+import { WITH_CONFIRM, WITH_QUIET, WITH_RATE, WITH_SIGNATURES, WITH_VERSION_ORDER, WITH_WORDS } from "../profile";
 import { VERSION_MAX } from "../protocol/offer";
 
 export const enum Member {
@@ -28,17 +29,18 @@ export const enum Member {
   Endpoint = 8,
   Version = 9,
   SignMethod = 10,
-  UpdateFloor = 11,
   // others
-  KeepAlive = 12,
-  CleanSession = 13,
-  AllowPlain = 14,
-  UpdateConfirm = 15,
-  UpdateLink = 16,
-  UpdateRate = 17,
-  UpdateQuiet = 18,
-  UpdateKey = 19,
-  Flash = 20,
+  KeepAlive = 11,
+  CleanSession = 12,
+  AllowPlain = 13,
+  UpdateLink = 14,
+  Flash = 15,
+  // those that not every module takes: see absent
+  UpdateFloor = 16,
+  UpdateConfirm = 17,
+  UpdateRate = 18,
+  UpdateQuiet = 19,
+  UpdateKey = 20,
   // members of flash
   Sector = 21,
   Write = 22,
@@ -57,14 +59,25 @@ export function is(ptr: usize, len: u32, name: usize): bool {
 /** Names in the order of Member. */
 export function memberOf(p: usize, n: u32): Member {
   const names = L(
-    "productKey deviceName deviceSecret clientId timestamp region instanceId endpoint version signMethod updateFloor keepAlive cleanSession allowPlain updateConfirm updateLink updateRate updateQuiet updateKey flash",
+    "productKey deviceName deviceSecret clientId timestamp region instanceId endpoint version signMethod keepAlive cleanSession allowPlain updateLink flash updateFloor updateConfirm updateRate updateQuiet updateKey",
   );
   return wordIndex(p, n, names, true);
 }
 
 export function flashMemberOf(p: usize, n: u32): Member {
   const index = wordIndex(p, n, L("sector write erased slots state queue boot"), true);
-  return index == 0 ? Member.None : Member.Flash + index;
+  return index == 0 ? Member.None : Member.UpdateKey + index;
+}
+
+/** Whether this module cannot do what the member asks for. Passed over, it would leave the device with less than it was promised. */
+export function absent(member: Member): bool {
+  return (
+    (!WITH_VERSION_ORDER && member == Member.UpdateFloor) ||
+    (!WITH_CONFIRM && member == Member.UpdateConfirm) ||
+    (!WITH_RATE && member == Member.UpdateRate) ||
+    (!WITH_QUIET && member == Member.UpdateQuiet) ||
+    (!WITH_SIGNATURES && member == Member.UpdateKey)
+  );
 }
 
 /** Where a text is kept: a length byte, then the value. 0 = it is not kept. */
@@ -89,7 +102,7 @@ export function textOf(member: Member): usize {
     case Member.Version:
       return VERSION;
     case Member.UpdateFloor:
-      return FLOOR;
+      return WITH_VERSION_ORDER ? FLOOR : 0;
     default:
       return 0;
   }
@@ -116,6 +129,8 @@ export function textMax(member: Member): u32 {
 
 /** What a member takes, for the message about a value that it does not. */
 export function expected(member: Member): usize {
+  if (absent(member)) return S("is not for agent-lite.wasm: leave it out, or take agent.wasm");
+  if (!WITH_WORDS) return S("does not take this: see docs/configuration.md");
   switch (member) {
     case Member.ProductKey:
       return S("takes 1 to 20 letters and digits");

@@ -20,7 +20,7 @@ import {
   sessionSubscribe,
 } from "../protocol/mqtt_session";
 import { ownTopic, Topic, validFilter } from "../protocol/topics";
-import { IN_WINDOW, REPLIES } from "../profile";
+import { IN_WINDOW, REPLIES, WITH_CONFIRM } from "../profile";
 import { Decision, Task } from "../protocol/update_task";
 import { REPLY, REPLY_ID } from "./inbox_state";
 
@@ -55,7 +55,7 @@ export function post(kind: i32, length: i32): i32 {
     return Code.Ok;
   }
   if (!inboxFree()) return fault(Code.Busy, 0);
-  if (kind >= Post.UpdateAccept && kind <= Post.UpdateNever) return decide(kind, length);
+  if (WITH_CONFIRM && kind >= Post.UpdateAccept && kind <= Post.UpdateNever) return decide(kind, length);
   if (length < 1 || length > IN_WINDOW) return fault(Code.BadArgument, IN_WINDOW);
   switch (kind) {
     case Post.Property: {

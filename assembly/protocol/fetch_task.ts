@@ -4,7 +4,7 @@ import { Writer } from "../bytes/writer";
 import { Chunked } from "../codec/chunked";
 import { HttpResponse } from "../codec/http";
 import { Url } from "../codec/url";
-import { HTTP_BLOCK } from "../profile";
+import { HTTP_BLOCK, WITH_CHUNKED, WITH_QUIET } from "../profile";
 import { Backoff, backoffNext, Random } from "./backoff";
 import { Image, imagePtr } from "./image";
 import { URL_MAX } from "./offer";
@@ -77,6 +77,11 @@ export class Fetch {
   peerLength: u32 = 0;
 }
 
+/** Whether no link is wanted now. */
+export function fetchHeld(f: Fetch): bool {
+  return WITH_QUIET && f.held;
+}
+
 /** Give up: the fetch ends in Failed once the link is down. */
 export function fetchCancel(f: Fetch): void {
   if (f.phase == FetchPhase.Idle || f.phase >= FetchPhase.Done) return;
@@ -118,5 +123,5 @@ export function fetchRetry(f: Fetch, code: i32, detail: i32): void {
  * whole its last block is on its way to flash, padded, and what ends a chunked body goes where the request was.
  */
 export function fetchRaw(f: Fetch): usize {
-  return f.image.placed == f.image.size ? f.tx : imagePtr(f.image);
+  return WITH_CHUNKED && f.image.placed == f.image.size ? f.tx : imagePtr(f.image);
 }

@@ -7,6 +7,7 @@ import { Code } from "../abi";
 import { equals, equalsIgnoreCase, fill, hexDecode, L, parseU32, S, wordIndex } from "../bytes/text";
 import { JsonReader, JsonToken, jsonKeyPtr } from "../codec/json";
 import { Digest, digestLength } from "../crypto/hmac";
+import { WITH_SIGNATURES } from "../profile";
 
 /** Longest version, bytes (Alink §8 DestVersion). */
 export const VERSION_MAX: u32 = 64;
@@ -79,7 +80,7 @@ export function offerInit(o: Offer): void {
   o.otherModule = false;
   o.refusal = 0;
   o.signLength = 0;
-  o.signatureLength = 0;
+  if (WITH_SIGNATURES) o.signatureLength = 0;
   o.field = Field.None;
 }
 
@@ -97,8 +98,8 @@ function fieldOf(ptr: usize, len: u32): Field {
 export function offerKey(o: Offer, r: JsonReader): void {
   o.any = true;
   o.field = fieldOf(jsonKeyPtr(r), r.keyLen);
-  if (o.field == Field.Signature && o.signature == 0) o.field = Field.None;
-  if (o.brief && (o.field == Field.Url || o.field == Field.Signature)) {
+  if (o.field == Field.Signature && (!WITH_SIGNATURES || o.signature == 0)) o.field = Field.None;
+  if (o.brief && (o.field == Field.Url || (WITH_SIGNATURES && o.field == Field.Signature))) {
     o.urlLength = 1;
     o.field = Field.None;
   }
@@ -113,7 +114,7 @@ export function offerKey(o: Offer, r: JsonReader): void {
   } else if (o.field == Field.Sign) {
     r.out = o.scratch;
     r.cap = SIGN_MAX;
-  } else if (o.field == Field.Signature) {
+  } else if (WITH_SIGNATURES && o.field == Field.Signature) {
     r.out = o.signature;
     r.cap = SIGNATURE_MAX;
   } else if (o.field == Field.None) r.cap = 0;
@@ -146,6 +147,7 @@ export function offerValue(o: Offer, r: JsonReader, token: JsonToken): void {
       o.signLength = r.len;
       break;
     case Field.Signature:
+      if (!WITH_SIGNATURES) break;
       o.signatureLength = r.len;
       break;
     case Field.Md5:

@@ -1,7 +1,7 @@
 // The lite profile on the bench: its main job is the same, its windows are smaller, and what it leaves out it refuses.
 
 import assert from "node:assert/strict";
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Boot, Channel, Code, Post } from "../../host/abi.js";
@@ -68,14 +68,41 @@ function createHmacOf(method: string, clientIdOnWire: string): string {
   return createHmac(method, identity.deviceSecret).update(content).digest("hex");
 }
 
-test("SHA-1 is refused with the name of the member and what it takes", async () => {
-  await assert.rejects(Rig.create({ module, configuration: { signMethod: "hmacsha1" } }), (error: AgentError) => {
+/** What the configuration `given` is answered with. */
+async function refused(given: Record<string, unknown>, like: RegExp): Promise<void> {
+  await assert.rejects(Rig.create({ module, configuration: given }), (error: AgentError) => {
     assert.equal(error.code, Code.BadArgument);
-    assert.match(error.message, /signMethod takes hmacsha256 or hmacmd5$/);
+    assert.match(error.message, like);
     return true;
   });
+}
+
+test("SHA-1 is refused with the name of the member and where to look", async () => {
+  await refused({ signMethod: "hmacsha1" }, /signMethod does not take this: see docs\/configuration\.md$/);
   await Rig.create({ module: full, configuration: { signMethod: "hmacsha1" } });
 });
+
+const updateKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  .publicKey.export({ type: "spki", format: "der" })
+  .toString("base64");
+const ABSENT = {
+  updateKey,
+  updateFloor: "1.0.0",
+  updateConfirm: "ask",
+  updateRate: 4096,
+  updateQuiet: [0, 60],
+};
+for (const [name, given] of Object.entries(ABSENT))
+  test(`${name} is refused, never passed over`, async () => {
+    await refused(
+      { [name]: given },
+      new RegExp(`${name} is not for agent-lite\\.wasm: leave it out, or take agent\\.wasm$`),
+    );
+    // whatever its value: an empty one is no way around
+    await refused({ [name]: null }, new RegExp(`${name} is not for`));
+    await refused({ [name]: {} }, new RegExp(`${name} is not for`));
+    await Rig.create({ module: full, configuration: { [name]: given } });
+  });
 
 test("windows are smaller than the full module's, and the instance says so", async () => {
   const { rig } = await connected();
