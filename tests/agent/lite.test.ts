@@ -94,13 +94,12 @@ const ABSENT = {
 };
 for (const [name, given] of Object.entries(ABSENT))
   test(`${name} is refused, never passed over`, async () => {
-    await refused(
-      { [name]: given },
-      new RegExp(`${name} is not for agent-lite\\.wasm: leave it out, or take agent\\.wasm$`),
-    );
+    const why = new RegExp(`${name} is not for agent-lite\\.wasm: leave it out, or take agent\\.wasm$`);
+    // the whole key is longer than the window has room for beside the rest
+    await refused({ [name]: name === "updateKey" ? updateKey.slice(0, 64) : given }, why);
     // whatever its value: an empty one is no way around
-    await refused({ [name]: null }, new RegExp(`${name} is not for`));
-    await refused({ [name]: {} }, new RegExp(`${name} is not for`));
+    await refused({ [name]: null }, why);
+    await refused({ [name]: {} }, why);
     await Rig.create({ module: full, configuration: { [name]: given } });
   });
 
