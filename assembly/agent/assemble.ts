@@ -76,6 +76,7 @@ function assemblePeer(): i32 {
     return refuseMember(S("endpoint"), S("takes mqtts://host:port or mqtt://host:port"));
   }
   const w = arena.WRITER;
+  // the host stands in the endpoint, no lower than in what takes its place
   writerInit(w, arena.MQTT_PEER, PEER_MAX);
   putText(w, urlTls(u) ? S("tls://") : S("tcp://"));
   putBytes(w, urlHost(u), u.hostLen);

@@ -20,13 +20,14 @@ import {
   FetchPhase,
   fetchRaw,
   fetchRetry,
+  fetchTxPtr,
+  fetchTxRoom,
   HTTP_TX,
   PEER_MAX,
 } from "./fetch_task";
-import { WITH_CHUNKED, WITH_RATE, WITH_REDIRECTS } from "../profile";
+import { URL_MAX, WITH_CHUNKED, WITH_RATE, WITH_REDIRECTS } from "../profile";
 import { imageRoom } from "./image";
 import { reached } from "./mqtt_session";
-import { URL_MAX } from "./offer";
 
 /** A server that sends nothing for this long is given up, ms. */
 const SILENT: u32 = 30000;
@@ -81,7 +82,7 @@ export function fetchTick(f: Fetch, now: u32): bool {
     }
     return false;
   }
-  if (f.phase == FetchPhase.Waiting && reached(now, f.due)) {
+  if (f.phase == FetchPhase.Waiting && reached(now, f.due) && fetchTxRoom(f)) {
     f.phase = FetchPhase.Opening;
     f.due = now + SILENT;
     return true;
@@ -103,6 +104,8 @@ export function fetchShift(f: Fetch, ms: u32): void {
 /** Milliseconds until fetchTick has something to do; -1 = nothing. */
 export function fetchTimeout(f: Fetch): i32 {
   if (f.phase < FetchPhase.Waiting || f.phase > FetchPhase.Body || fetchHeld(f)) return -1;
+  // the flash is what is waited for
+  if (f.phase == FetchPhase.Waiting && !fetchTxRoom(f)) return -1;
   const limited = WITH_RATE && f.rate != 0 && f.budget == 0 && f.phase >= FetchPhase.Head;
   const ms = <i32>((limited ? f.budgetDue : f.due) - f.now);
   return ms < 0 ? 0 : ms;
@@ -111,7 +114,7 @@ export function fetchTimeout(f: Fetch): i32 {
 /** The host has a link: send the request. */
 export function fetchOpened(f: Fetch): void {
   const w = f.writer;
-  writerInit(w, f.tx, HTTP_TX);
+  writerInit(w, fetchTxPtr(f), HTTP_TX);
   const from = f.image.placed;
   httpGet(w, f.url, from, HTTP_OPEN, from != 0, false);
   f.txAt = 0;

@@ -5,10 +5,9 @@ import { writerInit } from "../bytes/writer";
 import { ChunkedPart, chunkedInit, chunkedNext } from "../codec/chunked";
 import { ContentRange, HTTP_OPEN, HttpResult, httpHead } from "../codec/http";
 import { urlResolve } from "../codec/url";
-import { WITH_CHUNKED, WITH_REDIRECTS } from "../profile";
+import { URL_MAX, WITH_CHUNKED, WITH_REDIRECTS } from "../profile";
 import { Fetch, fetchClose, fetchFail, FetchPhase, fetchRaw, fetchRetry } from "./fetch_task";
 import { imageInit, imagePlaced, imagePtr } from "./image";
-import { URL_MAX } from "./offer";
 
 /** Redirects in a row (RFC 9110 §15.4 asks for a bound). */
 const REDIRECTS: u32 = 5;

@@ -7,12 +7,10 @@ import { Code } from "../abi";
 import { equals, equalsIgnoreCase, fill, hexDecode, L, parseU32, S, wordIndex } from "../bytes/text";
 import { JsonReader, JsonToken, jsonKeyPtr } from "../codec/json";
 import { Digest, digestLength } from "../crypto/hmac";
-import { WITH_SIGNATURES } from "../profile";
+import { URL_MAX, WITH_SIGNATURES } from "../profile";
 
 /** Longest version, bytes (Alink §8 DestVersion). */
 export const VERSION_MAX: u32 = 64;
-/** Longest URL, bytes; presigned ones with a token reach about 825. */
-export const URL_MAX: u32 = 1024;
 const SIGN_MAX: u32 = 64;
 /** Base64 of 256 bytes. */
 const SIGNATURE_MAX: u32 = 344;
