@@ -80,51 +80,32 @@ export function absent(member: Member): bool {
   );
 }
 
-/** Where a text is kept: a length byte, then the value. 0 = it is not kept. */
-export function textOf(member: Member): usize {
-  switch (member) {
-    case Member.ProductKey:
-      return PRODUCT_KEY;
-    case Member.DeviceName:
-      return DEVICE_NAME;
-    case Member.DeviceSecret:
-      return DEVICE_SECRET;
-    case Member.ClientId:
-      return CLIENT_ID;
-    case Member.Timestamp:
-      return TIMESTAMP;
-    case Member.Region:
-      return REGION;
-    case Member.InstanceId:
-      return INSTANCE_ID;
-    case Member.Endpoint:
-      return ENDPOINT;
-    case Member.Version:
-      return VERSION;
-    case Member.UpdateFloor:
-      return WITH_VERSION_ORDER ? FLOOR : 0;
-    default:
-      return 0;
-  }
+/** Where each text is kept, and above bit 16 how long it may be (Alink §1), in the order of Member. */
+const TEXTS: usize = memory.data<usize>([
+  PRODUCT_KEY | (20 << 16),
+  DEVICE_NAME | (32 << 16),
+  DEVICE_SECRET | (64 << 16),
+  CLIENT_ID | (64 << 16),
+  TIMESTAMP | (20 << 16),
+  REGION | (32 << 16),
+  INSTANCE_ID | (64 << 16),
+  ENDPOINT | (254 << 16),
+  VERSION | (VERSION_MAX << 16),
+]);
+
+function text(member: Member): usize {
+  if (WITH_VERSION_ORDER && member == Member.UpdateFloor) return FLOOR | (VERSION_MAX << 16);
+  return <u32>member - 1 < <u32>Member.Version ? load<usize>(((<usize>member - 1) << 2) + TEXTS) : 0;
 }
 
-/** Longest value of a text, bytes (Alink §1). */
+/** Where a text is kept: a length byte, then the value. 0 = it is not kept. */
+export function textOf(member: Member): usize {
+  return text(member) & 0xffff;
+}
+
+/** Longest value of a text, bytes. */
 export function textMax(member: Member): u32 {
-  switch (member) {
-    case Member.ProductKey:
-    case Member.Timestamp:
-      return 20;
-    case Member.DeviceName:
-    case Member.Region:
-      return 32;
-    case Member.Endpoint:
-      return 254;
-    case Member.Version:
-    case Member.UpdateFloor:
-      return VERSION_MAX;
-    default:
-      return 64;
-  }
+  return <u32>(text(member) >>> 16);
 }
 
 /** What a member takes, for the message about a value that it does not. */

@@ -116,7 +116,7 @@ export function fetchOpened(f: Fetch): void {
   const w = f.writer;
   writerInit(w, fetchTxPtr(f), HTTP_TX);
   const from = f.image.placed;
-  httpGet(w, f.url, from, HTTP_OPEN, from != 0, false);
+  httpGet(w, f.url, from, HTTP_OPEN, from != 0);
   f.txAt = 0;
   f.txEnd = <u32>writerDone(w);
   f.raw = 0;
