@@ -31,6 +31,7 @@ const isNumber = (node, value) => node.op === Op.I32Const && node.bytes.length =
 
 /** Whether the node is 0 or 1, whatever happens. */
 function isBool(node) {
+  if (node.op === Op.LocalTee) return isBool(node.kids[0]);
   if (comparison(node.op) || isNumber(node, 0) || isNumber(node, 1)) return true;
   return (node.op === I32.and && node.kids.some(isBool)) || (node.op === I32.or && node.kids.every(isBool));
 }
@@ -51,6 +52,27 @@ function or(a, b, condition) {
   return condition || isBool(b) ? made(I32.or, condition ? a : bool(a), b) : undefined;
 }
 
+/** a || b where the value is that of a, if it is not zero. */
+const either = (a, b, condition) => (condition || (isBool(a) && isBool(b)) ? made(I32.or, a, b) : undefined);
+
+/** `x = a; if (x) x = b;` and `x = a; if (!x) x = b;`: what is to be kept in x, or undefined. */
+function keptAfter({ kids: [condition], body, otherwise }) {
+  const [set] = body;
+  const tee = condition.op === I32.eqz ? condition.kids[0] : condition;
+  if (otherwise || body.length !== 1 || set.op !== Op.LocalSet || tee.op !== Op.LocalTee) return undefined;
+  const [a] = tee.kids;
+  const [b] = set.kids;
+  if (set.local !== tee.local || !harmless(b)) return undefined;
+  // b may ask for x itself
+  let asks = false;
+  walk([b], (one) => {
+    asks ||= one.op === Op.LocalGet && one.local === set.local;
+  });
+  if (asks) return undefined;
+  const value = tee === condition ? and(a, b, false) : either(a, b, false);
+  return value && { ...set, kids: [value] };
+}
+
 /** What takes the place of an if with a value, or undefined. */
 function shorter(node, condition) {
   if (node.body.length !== 1 || node.otherwise?.length !== 1 || node.type !== "i32") return undefined;
@@ -58,6 +80,10 @@ function shorter(node, condition) {
   const [then] = node.body;
   const [otherwise] = node.otherwise;
   if (!harmless(then) || !harmless(otherwise)) return undefined;
+  // what was just kept in a local is the value of one arm
+  const kept = (arm) => a.op === Op.LocalTee && arm.op === Op.LocalGet && arm.local === a.local;
+  if (kept(then)) return either(a, otherwise, condition);
+  if (kept(otherwise)) return and(a, then, condition);
   if (isNumber(otherwise, 0)) return and(a, then, condition);
   if (isNumber(then, 1)) return or(a, otherwise, condition);
   if (isNumber(then, 0)) return and(not(a), otherwise, condition);
@@ -74,8 +100,8 @@ function visit(node, condition) {
   const arm = (list) => list.map((one, i) => visit(one, i === list.length - 1 && node.op === Op.If && condition));
   if (node.body) node.body = arm(node.body);
   if (node.otherwise) node.otherwise = arm(node.otherwise);
-  if (node.op !== Op.If || node.type === "" || node.type === "never") return node;
-  return shorter(node, condition) ?? node;
+  if (node.op !== Op.If || node.type === "never") return node;
+  return (node.type === "" ? keptAfter(node) : shorter(node, condition)) ?? node;
 }
 
 /** Of `x || y` only what is zero counts when only that counts of the whole. */

@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import binaryen from "binaryen";
+import { base } from "./base.mjs";
 import { straighten } from "./logic.mjs";
 import { outline } from "./outline.mjs";
 import { leb, Op, read, walk, write } from "./wasm_tree.mjs";
@@ -65,7 +66,7 @@ export function shrink(bytes) {
   const hot = (name) => HOT.test(name);
   straighten(module, hot);
   outline(module, hot);
-  return write(addressFromZero(read(optimize(write(module), true, 0, []))));
+  return write(base(addressFromZero(read(optimize(write(module), true, 0, []))), hot));
 }
 
 /** Every section but the custom ones, WebAssembly Core Specification 1.0, section 5.5. */

@@ -107,7 +107,7 @@ test("windows are smaller than the full module's, and the instance says so", asy
   const { rig } = await connected();
   const { rig: other } = await connected({ module: full });
   const [lite, whole] = [rig.agent.exports, other.agent.exports];
-  assert.deepEqual([lite.inCap(), lite.rxCap(Channel.Mqtt)], [512, 1536]);
+  assert.deepEqual([lite.inCap(), lite.rxCap(Channel.Mqtt)], [512, 1024]);
   assert.deepEqual([whole.inCap(), whole.rxCap(Channel.Mqtt)], [1024, 2048]);
   const refused = rig.agent.exports.post(Post.Property, 513);
   assert.equal(refused, Code.BadArgument);

@@ -65,6 +65,8 @@ const value = fc.letrec((tie) => {
       pair.map(([a, b]) => `(if (result i32) ${a} (then (i32.const 0)) (else ${b}))`),
       pair.map(([a, b]) => `(if (result i32) ${a} (then ${b}) (else (i32.const 1)))`),
       three.map(([a, b, c]) => `(if (result i32) ${a} (then ${b}) (else ${c}))`),
+      pair.map(([a, b]) => `(if (result i32) (local.tee 1 ${a}) (then (local.get 1)) (else ${b}))`),
+      pair.map(([a, b]) => `(if (result i32) (local.tee 1 ${a}) (then ${b}) (else (local.get 1)))`),
       three.map(([a, b, c]) => `(select ${a} ${b} ${c})`),
     ),
   };
@@ -78,6 +80,8 @@ test("conditions of any shape come to the same, with the same effects", () => {
         (func $f (export "f") (param i32 i32) (result i32)
           (block (br_if 0 ${c}) (drop (call $bump (i32.const 7))))
           (if ${v} (then (drop (call $bump (i32.const 5)))))
+          (if (local.tee 0 ${c}) (then (local.set 0 ${v})))
+          (if (i32.eqz (local.tee 1 ${v})) (then (local.set 1 ${c})))
           ${v}))`;
       const bytes = binary(text);
       const made = straightened(bytes);
