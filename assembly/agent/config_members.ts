@@ -11,10 +11,10 @@ import {
   TIMESTAMP,
   VERSION,
 } from "../arena";
-import { equalsIgnoreCase, L, S, wordIndex } from "../bytes/text";
+import { L, plainText, S, wordIndex } from "../bytes/text";
 import { WITH_SHA1 } from "../crypto/grade";
 import { WITH_CONFIRM, WITH_QUIET, WITH_RATE, WITH_SIGNATURES, WITH_VERSION_ORDER, WITH_WORDS } from "../profile";
-import { VERSION_MAX } from "../protocol/offer";
+import { VERSION_MARKS, VERSION_MAX } from "../protocol/offer";
 
 export const enum Member {
   None = 0,
@@ -50,10 +50,6 @@ export const enum Member {
   Queue = 26,
   /** The boot loader's record: the host's own. */
   Boot = 27,
-}
-
-export function is(ptr: usize, len: u32, name: usize): bool {
-  return equalsIgnoreCase(ptr, len, name);
 }
 
 /** Names in the order of Member. */
@@ -156,30 +152,31 @@ export function expected(member: Member): usize {
   }
 }
 
-/** Letters, digits, and what else a member may have: nothing that means something in a topic, a client id or a host. */
+/** What a text may have beside letters and digits: nothing that means something in a topic, a client id or a host. */
+function marks(member: Member): usize {
+  switch (member) {
+    case Member.ProductKey:
+      return S("");
+    case Member.DeviceName:
+      return S("-._@:");
+    case Member.ClientId:
+      return S("-._@:&");
+    case Member.Version:
+    case Member.UpdateFloor:
+      return VERSION_MARKS;
+    default:
+      return S("-");
+  }
+}
+
+function digits(ptr: usize, length: u32): bool {
+  for (let i: u32 = 0; i < length; i++) if (<u32>load<u8>(ptr + i) - 48 > 9) return false;
+  return true;
+}
+
+/** Whether the text is one that the member takes. */
 export function plain(member: Member, ptr: usize, length: u32): bool {
   if (member == Member.DeviceSecret || member == Member.Endpoint) return length > 0;
-  if (length < (member == Member.DeviceName ? <u32>4 : <u32>1)) return false;
-  for (let i: u32 = 0; i < length; i++) {
-    const c: u32 = load<u8>(ptr + i);
-    if (c - 48 < 10) continue;
-    if (member == Member.Timestamp) return false;
-    if ((c | 32) - 97 < 26) continue;
-    if (member == Member.ProductKey) return false;
-    const hyphen = c == 45;
-    const name = hyphen || c == 46 || c == 95;
-    const wide = name || c == 64 || c == 58;
-    if (
-      member == Member.Version || member == Member.UpdateFloor
-        ? name
-        : member == Member.DeviceName
-          ? wide
-          : member == Member.ClientId
-            ? wide || c == 38
-            : hyphen
-    )
-      continue;
-    return false;
-  }
-  return true;
+  if (member == Member.Timestamp) return length > 0 && digits(ptr, length);
+  return length >= (member == Member.DeviceName ? <u32>4 : <u32>1) && plainText(ptr, length, marks(member));
 }

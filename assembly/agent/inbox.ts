@@ -9,7 +9,7 @@ import { putBytes, putByte, putDecimal, putSigned, putText, Writer, writerDone, 
 import { JsonToken, jsonFinish, jsonInit, jsonNext } from "../codec/json";
 import { jsonEscape } from "../codec/json_escape";
 import { largestBody, Message, nextMessage, pendingAdd, pendingRoom, send } from "../protocol/alink";
-import { emitFault, eventBegin, eventEnd } from "../protocol/events";
+import { emitFault, eventOf, eventEnd } from "../protocol/events";
 import {
   publishBegin,
   publishEnd,
@@ -224,7 +224,7 @@ function refuseBody(): bool {
 }
 
 export function emitPosted(id: u32, code: i32): void {
-  const w = eventBegin(EVENTS, S('{"event":"property.posted","id":'));
+  const w = eventOf(EVENTS, S('property.posted","id":'));
   putDecimal(w, id);
   putText(w, S(',"code":'));
   putSigned(w, code);

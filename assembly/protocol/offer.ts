@@ -4,13 +4,14 @@
  * length.
  */
 import { Code } from "../abi";
-import { equals, equalsIgnoreCase, fill, hexDecode, L, parseU32, S, wordIndex } from "../bytes/text";
+import { equals, equalsIgnoreCase, fill, hexDecode, L, parseU32, plainText, S, wordIndex } from "../bytes/text";
 import { JsonReader, JsonToken, jsonKeyPtr } from "../codec/json";
 import { Digest, digestLength } from "../crypto/hmac";
 import { URL_MAX, WITH_SIGNATURES } from "../profile";
 
 /** Longest version, bytes (Alink §8 DestVersion). */
 export const VERSION_MAX: u32 = 64;
+export const VERSION_MARKS: usize = S("-._");
 const SIGN_MAX: u32 = 64;
 /** Base64 of 256 bytes. */
 const SIGNATURE_MAX: u32 = 344;
@@ -173,13 +174,7 @@ export function offerValue(o: Offer, r: JsonReader, token: JsonToken): void {
 
 /** Versions are 1–64 of letters, digits, dot, underscore and hyphen (Alink §8). */
 export function plainVersion(ptr: usize, len: u32): bool {
-  if (len == 0 || len > VERSION_MAX) return false;
-  for (let i: u32 = 0; i < len; i++) {
-    const c: u32 = load<u8>(ptr + i);
-    const letter = (c | 32) - 97 < 26;
-    if (!letter && c - 48 >= 10 && c != 46 && c != 95 && c != 45) return false;
-  }
-  return true;
+  return len - 1 < VERSION_MAX && plainText(ptr, len, VERSION_MARKS);
 }
 
 /** The document is complete. -> Ok, or why the offer cannot be taken. */

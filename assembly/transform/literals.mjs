@@ -4,7 +4,8 @@
 // then the UTF-8 bytes. All literals of a compilation stand once each in one data segment, in the order in which the
 // compiler read them, so equal sources give equal bytes. Without this transform bytes/text refuses to compile.
 //
-// `L("several words")` becomes the address of a list: each word as such a literal, then a length of zero.
+// `L("several words")` becomes the address of a list: each word as such a literal, then a length of zero. Lists come first,
+// so that a literal which is a word of one needs no bytes of its own.
 //
 // How: every `S("text")` is rewritten to `(S + offset)`, and the function S in bytes/text to a constant that holds the
 // segment's address. Both are constants to the compiler, so S may stand in a constant's initialiser and in
@@ -56,7 +57,12 @@ class Segment {
     const offset = this.bytes.length;
     this.#offsets.set(key, offset);
     if (!list) this.bytes.push(utf8.length, ...utf8);
-    else for (const word of [...text.split(" "), ""]) this.bytes.push(word.length, ...Buffer.from(word, "latin1"));
+    else
+      for (const word of [...text.split(" "), ""]) {
+        // a word of a list is a literal as well
+        if (!this.#offsets.has(`text ${word}`)) this.#offsets.set(`text ${word}`, this.bytes.length);
+        this.bytes.push(word.length, ...Buffer.from(word, "latin1"));
+      }
     return offset;
   }
 }
@@ -145,6 +151,7 @@ export default class Literals extends Transform {
     };
     for (const source of sources) rewriteChildren(source, look);
     const named = namedLiterals(this.program, home, [...keys]);
+    for (const key of named) if (key.startsWith("L ")) segment.add(key.slice(2), true);
     replaceCalls(sources, (call) => {
       const why = fault(call);
       const known = why === undefined && named.has(keyOf(call));

@@ -58,6 +58,20 @@ function addressFromZero(module) {
   return module;
 }
 
+/** An export that does nothing but call a function without parameters is that function. */
+function directExports(module) {
+  for (const one of module.exports) {
+    const { params, result, body } = one.target ?? {};
+    if (params?.length !== 0 || body.length !== 1 || body[0].op !== Op.Call) continue;
+    const { target, kids } = body[0];
+    if (kids.length === 0 && target.result === result) one.target = target;
+  }
+  const needed = new Set(module.exports.map((one) => one.target));
+  for (const fn of module.functions) walk(fn.body, (node) => node.op === Op.Call && needed.add(node.target));
+  module.functions = module.functions.filter((fn) => needed.has(fn));
+  return module;
+}
+
 /** @param {Uint8Array} bytes a module with names @returns {Uint8Array} a smaller one, with names too */
 export function shrink(bytes) {
   const module = read(optimize(bytes, true, INLINED, []));
@@ -66,7 +80,7 @@ export function shrink(bytes) {
   const hot = (name) => HOT.test(name);
   straighten(module, hot);
   outline(module, hot);
-  return write(base(addressFromZero(read(optimize(write(module), true, 0, []))), hot));
+  return write(base(directExports(addressFromZero(read(optimize(write(module), true, 0, [])))), hot));
 }
 
 /** Every section but the custom ones, WebAssembly Core Specification 1.0, section 5.5. */

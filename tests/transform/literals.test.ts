@@ -103,6 +103,19 @@ describe("S()", () => {
     assert.doesNotMatch(wat, /dead|nobody|\\02no/);
   });
 
+  it("is the word of a list where one has it", async () => {
+    const { wat, wasm, errors } = await compile(
+      `import { L, wordIndex } from "./bytes/text";
+       export function a(): usize { return S("two"); }
+       export function b(): usize { return L("one two three"); }`,
+    );
+    assert.equal(errors, "");
+    assert.equal(wat.match(/\\03two/g)?.length, 1);
+    const { exports } = await WebAssembly.instantiate(await WebAssembly.compile(wasm), {});
+    const { a, b } = exports as Record<string, () => number>;
+    assert.equal(a!() - b!(), 4);
+  });
+
   it("gives the same bytes for the same sources", async () => {
     const body = `export function a(): usize { return S("b") + S("a"); }`;
     assert.deepEqual((await compile(body)).wasm, (await compile(body)).wasm);
