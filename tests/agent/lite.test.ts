@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { createHash, createHmac, generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Boot, Channel, Code, Post } from "../../host/abi.js";
+import { Boot, Channel, Closed, Code, Post, Want } from "../../host/abi.js";
 import type { AgentError } from "../../host/agent.js";
 import { wasm } from "../paths.js";
 import { Broker, module as full, identity, layout, Rig, type RigOptions } from "./rig.js";
-import { fileServer, Web } from "./web.js";
+import { chunked, fileServer, response, Web } from "./web.js";
 
 const module = new WebAssembly.Module(readFileSync(wasm("agent-lite")));
 const { productKey, deviceName } = identity;
@@ -127,3 +127,119 @@ test("a post that fills the in-window and a push of 10 KB go through the smaller
   rig.settle();
   assert.ok(rig.restart, JSON.stringify(rig.events.at(-1)));
 });
+
+const DIGEST = createHash("sha256").update(FILE).digest("hex");
+const offer = { size: FILE.length, version: "3.0.0", url: "https://f.example/fw.bin", sign: DIGEST };
+
+function push(broker: Broker, data: Record<string, unknown>): void {
+  broker.publish(`/ota/device/upgrade/${productKey}/${deviceName}`, { code: "1000", data, id: 1 });
+}
+
+for (const [what, answer, code, detail] of [
+  ["a redirect", () => response("302 Found", { Location: "https://f.example/other", "Content-Length": 0 }), -23, 302],
+  ["a body in chunks", () => response("200 OK", { "Transfer-Encoding": "chunked" }, chunked(FILE, 512)), -21, 200],
+] as const)
+  test(`${what} ends the update, with a number for the reason`, async () => {
+    const { rig, broker } = await connected();
+    const web = new Web(rig, () => ({ bytes: answer(), end: Closed.Peer }));
+    push(broker, offer);
+    rig.settle();
+    const [failed] = rig.named("update.failed");
+    assert.deepEqual(
+      [failed?.step, failed?.code, failed?.detail, failed?.desc],
+      [-2, code, detail, `${code}; ${detail}`],
+    );
+    assert.deepEqual(
+      broker.payloads("/ota/device/progress").map((text) => (text as { params?: unknown }).params),
+      [{ step: "-2", desc: `${code}; ${detail}` }],
+    );
+    assert.equal(web.requests.length, 1);
+  });
+
+test("a body without a length ends with its last byte; one that is short is gone on with", async () => {
+  const { rig, broker } = await connected();
+  let cut = 5000;
+  const web = new Web(rig, () => {
+    const bytes = response("200 OK", {}, FILE.subarray(0, cut));
+    cut = FILE.length;
+    return { bytes, end: Closed.Peer };
+  });
+  push(broker, offer);
+  rig.advance(60_000);
+  assert.ok(rig.restart, JSON.stringify(rig.events.at(-1)));
+  assert.deepEqual(
+    web.requests.map(({ from }) => from),
+    [undefined, 5000],
+  );
+});
+
+test("a newer package is asked for when the one in hand is over", async () => {
+  const { rig, broker } = await connected();
+  let answered = 0;
+  new Web(rig, () => {
+    // the newer one is offered while the older one is on its way, which then fails
+    if (answered++ === 0) push(broker, { ...offer, version: "4.0.0" });
+    return { bytes: response("404 Not Found", { "Content-Length": 0 }), end: Closed.Peer };
+  });
+  push(broker, offer);
+  rig.settle();
+  assert.deepEqual(
+    rig.named("update.offered").map(({ version }) => version),
+    ["3.0.0"],
+  );
+  assert.equal(broker.payloads("/ota/firmware/get").length, 1, "before any package was offered");
+  rig.advance(10_000);
+  assert.equal(broker.payloads("/ota/firmware/get").length, 2, "and after the one in hand failed");
+});
+
+test("the longest URL: request and all, from the first byte and from any other", async () => {
+  const { rig, broker } = await connected();
+  const url = `https://f.example:65535/${"p".repeat(896 - 24)}`;
+  assert.equal(url.length, 896);
+  const serve = fileServer(FILE);
+  const web = new Web(rig, (request) => {
+    const { bytes } = serve(request);
+    return { bytes: bytes.subarray(0, 2_000), end: Closed.Broken };
+  });
+  push(broker, { ...offer, url });
+  rig.advance(120_000);
+  assert.ok(rig.restart, JSON.stringify(rig.events.at(-1)));
+  assert.ok(web.requests.length > 4);
+  for (const { uri, target } of web.requests)
+    assert.equal(`${uri}${target}`.length, url.length - "https".length + "tls".length);
+  const from = layout.slots[1]![0]!;
+  assert.deepEqual(Buffer.from(rig.flash.subarray(from, from + FILE.length)), FILE);
+  const over = await connected();
+  push(over.broker, { ...offer, url: `${url}p` });
+  over.rig.settle();
+  assert.equal(over.rig.named("update.failed")[0]?.code, Code.OverLimit);
+});
+
+for (const placed of [1024, 1500, 2047])
+  test(`a request waits for the flash while the window is full: ${placed} bytes`, async () => {
+    const { rig, broker } = await connected();
+    const serve = fileServer(FILE);
+    const head = serve({ uri: "", target: "", headers: new Map() }).bytes.length - FILE.length;
+    let first = true;
+    new Web(rig, (request) => {
+      const { bytes } = serve(request);
+      const cut = first ? bytes.subarray(0, head + placed) : bytes;
+      first = false;
+      return { bytes: cut, end: Closed.Broken };
+    });
+    push(broker, offer);
+    const dials = () => rig.dialled.filter((uri) => uri.includes("f.example")).length;
+    const poll = (hold: number): number => rig.agent.exports.poll(rig.now | 0) & ~hold;
+    // everything but the flash is served
+    for (let i = 0; i < 3_000; i++) {
+      const want = poll(dials() > 0 ? Want.Flash : 0);
+      if (!rig.serve(want)) rig.now += 10;
+    }
+    assert.equal(dials(), 1, "the window holds bytes that are not in flash");
+    assert.notEqual(rig.agent.exports.timeout(), 0, "and the host sleeps meanwhile");
+    rig.advance(10_000);
+    assert.ok(rig.restart, JSON.stringify(rig.events.at(-1)));
+    assert.equal(dials(), 2);
+    const from = layout.slots[1]![0]!;
+    assert.deepEqual(Buffer.from(rig.flash.subarray(from, from + FILE.length)), FILE);
+  });
