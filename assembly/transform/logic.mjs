@@ -8,7 +8,7 @@ import { Op, walk } from "./wasm_tree.mjs";
 const I32 = { eqz: 0x45, eq: 0x46, gtU: 0x4b, ltU: 0x49, and: 0x71, or: 0x72 };
 
 /** Most instructions that are evaluated without need. */
-const MOST = 12;
+const MOST = 7;
 
 const comparison = (op) => op >= 0x45 && op <= 0x5a;
 const division = (op) => (op >= 0x6d && op <= 0x70) || (op >= 0x7f && op <= 0x82);
