@@ -27,20 +27,32 @@ import { Journal } from "./protocol/journal";
 import { TOPIC_MAX } from "./protocol/mqtt_reader";
 import { MqttSession } from "./protocol/mqtt_session";
 import { FLIGHT_TABLE, Window } from "./protocol/mqtt_window";
-import { DIGEST_MAX, Offer, OFFER_SCRATCH, URL_MAX, VERSION_MAX } from "./protocol/offer";
+import { DIGEST_MAX, Offer, OFFER_SCRATCH, VERSION_MAX } from "./protocol/offer";
 import { Identity } from "./protocol/sign";
 import { Policy } from "./protocol/update_policy";
 import { Update, UPDATE_SCRATCH } from "./protocol/update_task";
-import { EVENT_QUEUE, HTTP_BLOCK, IN_WINDOW, MQTT_RX, MQTT_TX, READ_BACK, REPLIES } from "./profile";
+import {
+  EVENT_QUEUE,
+  HTTP_BLOCK,
+  IN_WINDOW,
+  MQTT_RX,
+  MQTT_TX,
+  READ_BACK,
+  REPLIES,
+  REQUEST_ROOM,
+  URL_MAX,
+  WITH_CHUNKED,
+  WITH_SIGNATURES,
+  WITH_VERSION_ORDER,
+} from "./profile";
 import { Installed, INSTALLED_SIZE, Mark, MARK_SIZE, Running, UPDATE_SIZE, UpdateState } from "./protocol/update_state";
 import { AgentState } from "./agent/agent_state";
 import { Config, CONFIG_SCRATCH } from "./agent/config_state";
 import { Inbox, REPLY } from "./agent/inbox_state";
 
 // structures: all that the agent knows is in these; they come first because low addresses are shorter in code
-export const EVENT_WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
-export const SESSION_WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
-export const FETCH_WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
+/** Of whatever is being written: an event, a packet or a request is begun and ended within one call, one after the other. */
+export const WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
 export const SESSION = changetype<MqttSession>(memory.data(offsetof<MqttSession>(), 8));
 export const UPDATE = changetype<Update>(memory.data(offsetof<Update>(), 8));
 export const FETCH = changetype<Fetch>(memory.data(offsetof<Fetch>(), 8));
@@ -56,7 +68,6 @@ export const SESSION_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>
 export const FIXED_HEADER = changetype<FixedHeader>(memory.data(offsetof<FixedHeader>(), 8));
 export const HMAC = changetype<Hmac>(memory.data(offsetof<Hmac>(), 8));
 export const MESSAGE = changetype<Message>(memory.data(offsetof<Message>(), 8));
-export const COUNTER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
 export const ALINK = changetype<Alink>(memory.data(offsetof<Alink>(), 8));
 /** Incoming messages. */
 export const READER = changetype<JsonReader>(memory.data(offsetof<JsonReader>(), 8));
@@ -68,7 +79,7 @@ export const DIGEST = changetype<DigestContext>(memory.data(offsetof<DigestConte
 export const IMAGE = changetype<Image>(memory.data(offsetof<Image>(), 8));
 export const URL = changetype<Url>(memory.data(offsetof<Url>(), 8));
 export const RESPONSE = changetype<HttpResponse>(memory.data(offsetof<HttpResponse>(), 8));
-export const CHUNKED = changetype<Chunked>(memory.data(offsetof<Chunked>(), 8));
+export const CHUNKED = changetype<Chunked>(WITH_CHUNKED ? memory.data(offsetof<Chunked>(), 8) : 0);
 export const FETCH_BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>(), 8));
 export const JOURNAL = changetype<Journal>(memory.data(offsetof<Journal>(), 8));
 /** Payloads of the journal's records, as they stand in the state region. */
@@ -94,24 +105,26 @@ export const DEVICE_NAME: usize = memory.data(1 + 32, 1);
 export const DEVICE_SECRET: usize = memory.data(1 + 64, 1);
 export const CLIENT_ID: usize = memory.data(1 + 64, 1);
 export const TIMESTAMP: usize = memory.data(1 + 20, 1);
-export const REGION: usize = memory.data(1 + 32, 1);
-export const INSTANCE_ID: usize = memory.data(1 + 64, 1);
-export const ENDPOINT: usize = memory.data(1 + 254, 1);
+/** The endpoint, and from when the agent is put together the peer of the MQTT channel in its place. */
+export const ENDPOINT: usize = memory.data(PEER_MAX, 4);
+export const MQTT_PEER: usize = ENDPOINT;
 export const VERSION: usize = memory.data(1 + VERSION_MAX, 1);
-export const FLOOR: usize = memory.data(1 + VERSION_MAX, 1);
+export const FLOOR: usize = WITH_VERSION_ORDER ? memory.data(1 + VERSION_MAX, 1) : 0;
 export const CONFIG_BUFFER: usize = memory.data(CONFIG_SCRATCH, 4);
 
 /** Modulus of the key for signatures of packages, big-endian. */
-export const KEY: usize = memory.data(RSA_LENGTH, 4);
+export const KEY: usize = WITH_SIGNATURES ? memory.data(RSA_LENGTH, 4) : 0;
 
-// peers of the channels
-export const MQTT_PEER: usize = memory.data(PEER_MAX, 4);
+// peer of the HTTP channel
 export const HTTP_PEER: usize = memory.data(PEER_MAX, 4);
 
 // one update at a time
 export const RUNNING_VERSION: usize = memory.data(VERSION_MAX, 4);
 export const OFFER_VERSION: usize = memory.data(VERSION_MAX, 4);
+/** Of the offer; while the agent is being configured, two texts that name an endpoint. */
 export const OFFER_URL: usize = memory.data(URL_MAX, 4);
+export const REGION: usize = OFFER_URL;
+export const INSTANCE_ID: usize = OFFER_URL + 1 + 32;
 export const OFFER_DIGEST: usize = memory.data(DIGEST_MAX, 4);
 export const OFFER_BUFFER: usize = memory.data(OFFER_SCRATCH, 4);
 /** What was written, read back; and the two pages of the journal, which has the flash to itself when it works. */
@@ -135,7 +148,7 @@ export const MQTT_TX_WINDOW: usize = memory.data(MQTT_TX);
 /** Two halves of one flash block each: receive window of the HTTP channel and source of flash writes; before a download, the verification of a signature. */
 export const HTTP_WINDOW: usize = memory.data(2 * HTTP_BLOCK);
 /** Request of the HTTP channel; later the Location of a redirect; before, the signature of an offer or of the configuration's key. */
-export const HTTP_TX_WINDOW: usize = memory.data(HTTP_TX);
+export const HTTP_TX_WINDOW: usize = REQUEST_ROOM ? memory.data(HTTP_TX) : 0;
 /** What the application hands over: a configuration document or a post. */
 export const IN: usize = memory.data(IN_WINDOW);
 /** What the application is told. */

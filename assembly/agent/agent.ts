@@ -19,7 +19,7 @@ import {
   SESSION,
   UPDATE,
 } from "../arena";
-import { IN_WINDOW } from "../profile";
+import { IN_WINDOW, WITH_QUIET } from "../profile";
 import { pendingTimeout } from "../protocol/alink";
 import { randomSeed } from "../protocol/backoff";
 import { eventsKind, eventsLen, eventsMore, eventsPtr, eventsTake } from "../protocol/events";
@@ -58,7 +58,7 @@ export function booted(slot: i32, how: i32, reason: i32): i32 {
 
 export function wallClock(seconds: i32): i32 {
   if (!CONFIG.assembled) return Code.BadState;
-  policyClock(POLICY, seconds, AGENT.now);
+  if (WITH_QUIET) policyClock(POLICY, seconds, AGENT.now);
   return Code.Ok;
 }
 

@@ -4,6 +4,7 @@ import * as arena from "../arena";
 import { copy, litLen, litPtr, S } from "../bytes/text";
 import { putByte, putBytes, putDecimal, putText, Writer, writerDone, writerInit } from "../bytes/writer";
 import { Scheme, urlHost, urlParse, urlTls } from "../codec/url";
+import { WITH_SIGNATURES } from "../profile";
 import { PEER_MAX } from "../protocol/fetch_task";
 import { refuseMember } from "./config";
 
@@ -27,7 +28,7 @@ export function assemble(): i32 {
   arena.WINDOW.connectAt = -1;
   assembleJournal();
   // signatures are read where the request of the download will stand
-  if (arena.POLICY.keyed) arena.OFFER.signature = arena.HTTP_TX_WINDOW;
+  if (WITH_SIGNATURES && arena.POLICY.keyed) arena.OFFER.signature = arena.HTTP_TX_WINDOW;
   return Code.Ok;
 }
 
@@ -37,8 +38,8 @@ function setText(field: usize, literal: usize): void {
 
 /** A writer over the value of a text field. */
 function fieldWriter(field: usize, cap: u32): Writer {
-  writerInit(arena.COUNTER, field + 1, cap);
-  return arena.COUNTER;
+  writerInit(arena.WRITER, field + 1, cap);
+  return arena.WRITER;
 }
 
 /** {pk}.{dn}, as the C SDKs have it (Alink §1). */
@@ -74,7 +75,8 @@ function assemblePeer(): i32 {
   if (parsed < 0 || u.scheme < <u32>Scheme.Mqtt || u.pathLen > 1) {
     return refuseMember(S("endpoint"), S("takes mqtts://host:port or mqtt://host:port"));
   }
-  const w = arena.COUNTER;
+  const w = arena.WRITER;
+  // the host stands in the endpoint, no lower than in what takes its place
   writerInit(w, arena.MQTT_PEER, PEER_MAX);
   putText(w, urlTls(u) ? S("tls://") : S("tcp://"));
   putBytes(w, urlHost(u), u.hostLen);

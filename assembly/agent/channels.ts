@@ -3,7 +3,7 @@ import { Channel, Closed, Code, Want } from "../abi";
 import { AGENT, CONFIG, EVENTS, FETCH, INBOX, MQTT_PEER, SESSION, UPDATE } from "../arena";
 import { eventsRoom } from "../protocol/events";
 import { fetchClosed, fetchOpened, fetchReceived, fetchRxCap, fetchRxPtr } from "../protocol/fetch";
-import { FetchPhase } from "../protocol/fetch_task";
+import { FetchPhase, fetchTxPtr } from "../protocol/fetch_task";
 import {
   Phase,
   sessionClosed,
@@ -35,7 +35,7 @@ export function received(ch: i32, n: i32): i32 {
 
 export function txPtr(ch: i32): i32 {
   if (ch == Channel.Mqtt) return CONFIG.assembled ? <i32>(SESSION.window.base + SESSION.window.out) : 0;
-  return ch == Channel.Http ? <i32>(FETCH.tx + FETCH.txAt) : 0;
+  return ch == Channel.Http ? <i32>(fetchTxPtr(FETCH) + FETCH.txAt) : 0;
 }
 
 export function txLen(ch: i32): i32 {

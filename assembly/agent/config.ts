@@ -18,16 +18,17 @@ import {
   POLICY,
 } from "../arena";
 import { base64Decode } from "../bytes/base64";
-import { parseU32, S } from "../bytes/text";
+import { L, parseU32, S, wordIndex } from "../bytes/text";
 import { putBytes, putText } from "../bytes/writer";
 import { JSON_KEY, JsonReader, JsonToken, jsonFinish, jsonInit, jsonKeyPtr, jsonNext } from "../codec/json";
 import { jsonEscape } from "../codec/json_escape";
 import { WITH_SHA1 } from "../crypto/grade";
 import { Digest } from "../crypto/hmac";
 import { rsaModulus, SPKI_LENGTH } from "../crypto/rsa";
-import { eventBegin, eventEnd, eventsRoom } from "../protocol/events";
+import { eventOf, eventEnd, eventsRoom } from "../protocol/events";
 import { HTTP_TX } from "../protocol/fetch_task";
-import { Member, is, memberOf, flashMemberOf, textOf, textMax, expected, plain } from "./config_members";
+import { Member, absent, memberOf, flashMemberOf, textOf, textMax, expected, plain } from "./config_members";
+import { WITH_CONFIRM, WITH_QUIET, WITH_RATE, WITH_SIGNATURES } from "../profile";
 import { flashNumber, flashFits } from "./config_flash";
 import { CONFIG_SCRATCH } from "./config_state";
 
@@ -35,7 +36,7 @@ import { CONFIG_SCRATCH } from "./config_state";
 function complain(code: i32, name: usize, length: u32, text: usize): void {
   // unknown keys leave room for the one refusal that ends it all
   if (code == Code.Ok && !eventsRoom(EVENTS)) return;
-  const w = eventBegin(EVENTS, S('{"event":"fault","code":'));
+  const w = eventOf(EVENTS, S('fault","code":'));
   putText(w, code == Code.Ok ? S("0") : S("-3"));
   putText(w, S(',"detail":0,"desc":"configuration: '));
   jsonEscape(w, name, length);
@@ -107,7 +108,7 @@ function key(r: JsonReader): void {
   CONFIG.member = CONFIG.inFlash ? flashMemberOf(name, r.keyLen) : memberOf(name, r.keyLen);
   if (CONFIG.member == Member.None) return complain(Code.Ok, name, length, S("is not a known key"));
   const text = textOf(CONFIG.member);
-  const wide = CONFIG.member == Member.UpdateKey;
+  const wide = WITH_SIGNATURES && CONFIG.member == Member.UpdateKey;
   r.out = text != 0 ? text + 1 : wide ? HTTP_TX_WINDOW : CONFIG_BUFFER;
   r.cap = text != 0 ? textMax(CONFIG.member) : wide ? HTTP_TX : CONFIG_SCRATCH;
 }
@@ -127,7 +128,7 @@ function value(r: JsonReader, token: JsonToken): void {
   }
   const base = CONFIG.inFlash ? 2 : 1;
   if (member == Member.None || r.depth < base) return;
-  if (member != Member.Boot && !accept(r, token, member)) return refuse(member, 0);
+  if (absent(member) || (member != Member.Boot && !accept(r, token, member))) return refuse(member, 0);
   if (r.depth == base) CONFIG.member = Member.None;
   // the next element of a list needs a sink again
   r.out = CONFIG_BUFFER;
@@ -140,6 +141,18 @@ function refuse(member: Member, name: usize): void {
   else complain(Code.BadArgument, jsonKeyPtr(IN_READER), min<u32>(IN_READER.keyLen, JSON_KEY), expected(member));
 }
 
+/** The words that members take: the sign methods in the order of Digest, then these. */
+const WORDS: usize = WITH_CONFIRM
+  ? L("hmacmd5 hmacsha1 hmacsha256 mqtt http parallel pause ask auto")
+  : L("hmacmd5 hmacsha1 hmacsha256 mqtt http parallel pause");
+const enum Word {
+  Mqtt = 4,
+  Http = 5,
+  Parallel = 6,
+  Pause = 7,
+  Ask = 8,
+}
+
 /** -> false when the member does not take the value. */
 function accept(r: JsonReader, token: JsonToken, member: Member): bool {
   const text = textOf(member);
@@ -149,55 +162,47 @@ function accept(r: JsonReader, token: JsonToken, member: Member): bool {
     return plain(member, text + 1, r.total);
   }
   const start = token == JsonToken.ArrayStart;
-  const end = token == JsonToken.ArrayEnd;
+  const listed = start || token == JsonToken.ArrayEnd;
+  const word = token == JsonToken.String ? wordIndex(CONFIG_BUFFER, r.len, WORDS, true) : 0;
+  const number: i64 = token == JsonToken.Number ? parseU32(CONFIG_BUFFER, r.len) : -1;
   switch (member) {
     case Member.SignMethod:
-      return token == JsonToken.String && signMethod(r.len);
+      IDENTITY.signMethod = word - 1;
+      return word > 0 && word <= Digest.Sha256 + 1 && (WITH_SHA1 || word != Digest.Sha1 + 1);
     case Member.KeepAlive:
-      CONFIG.keepAlive = <u32>parseU32(CONFIG_BUFFER, r.len);
-      return token == JsonToken.Number && CONFIG.keepAlive >= 30 && CONFIG.keepAlive <= 1200;
+      CONFIG.keepAlive = <u32>number;
+      return number >= 30 && number <= 1200;
     case Member.CleanSession:
       CONFIG.cleanSession = token == JsonToken.True;
       return token == JsonToken.True || token == JsonToken.False;
     case Member.AllowPlain:
-      if (start) {
-        POLICY.plainMqtt = false;
-        POLICY.plainHttp = false;
-      }
-      return start || end || (token == JsonToken.String && allowPlain(r.len));
+      POLICY.plainMqtt = !start && (POLICY.plainMqtt || word == Word.Mqtt);
+      POLICY.plainHttp = !start && (POLICY.plainHttp || word == Word.Http);
+      return listed || word == Word.Mqtt || word == Word.Http;
     case Member.UpdateConfirm:
-      POLICY.ask = is(CONFIG_BUFFER, r.len, S("ask"));
-      return token == JsonToken.String && (POLICY.ask || is(CONFIG_BUFFER, r.len, S("auto")));
+      if (!WITH_CONFIRM) return false;
+      POLICY.ask = word == Word.Ask;
+      return word >= Word.Ask;
     case Member.UpdateLink:
-      POLICY.pause = is(CONFIG_BUFFER, r.len, S("pause"));
-      return token == JsonToken.String && (POLICY.pause || is(CONFIG_BUFFER, r.len, S("parallel")));
+      POLICY.pause = word == Word.Pause;
+      return word == Word.Pause || word == Word.Parallel;
     case Member.UpdateRate:
-      FETCH.rate = <u32>parseU32(CONFIG_BUFFER, r.len);
-      return token == JsonToken.Number && parseU32(CONFIG_BUFFER, r.len) >= 256;
+      if (!WITH_RATE) return false;
+      FETCH.rate = <u32>number;
+      return number >= 256;
     case Member.UpdateQuiet:
-      return end
-        ? CONFIG.index == 2
-        : start || (token == JsonToken.Number && r.depth == 2 && quietMinute(parseU32(CONFIG_BUFFER, r.len)));
+      if (!WITH_QUIET) return false;
+      if (listed) return start || CONFIG.index == 2;
+      return r.depth == 2 && quietMinute(number);
     case Member.UpdateKey:
+      if (!WITH_SIGNATURES) return false;
       POLICY.keyed = token == JsonToken.String && r.total <= HTTP_TX && updateKey(r.len);
       return POLICY.keyed;
     case Member.Flash:
       return false;
-    default: {
-      if (start || end) return true;
-      const number = parseU32(CONFIG_BUFFER, r.len);
-      if (token != JsonToken.Number || number < 0) return false;
-      return flashNumber(member, <u32>number);
-    }
+    default:
+      return listed || (number >= 0 && flashNumber(member, <u32>number));
   }
-}
-
-function signMethod(length: u32): bool {
-  if (is(CONFIG_BUFFER, length, S("hmacsha256"))) IDENTITY.signMethod = Digest.Sha256;
-  else if (WITH_SHA1 && is(CONFIG_BUFFER, length, S("hmacsha1"))) IDENTITY.signMethod = Digest.Sha1;
-  else if (is(CONFIG_BUFFER, length, S("hmacmd5"))) IDENTITY.signMethod = Digest.Md5;
-  else return false;
-  return true;
 }
 
 /** The next of the two minutes of the quiet hours. */
@@ -211,11 +216,4 @@ function quietMinute(minute: i64): bool {
 function updateKey(length: u32): bool {
   const decoded = base64Decode(HTTP_TX_WINDOW, HTTP_TX_WINDOW, length);
   return decoded == <i32>SPKI_LENGTH && rsaModulus(KEY, HTTP_TX_WINDOW);
-}
-
-function allowPlain(length: u32): bool {
-  if (is(CONFIG_BUFFER, length, S("mqtt"))) POLICY.plainMqtt = true;
-  else if (is(CONFIG_BUFFER, length, S("http"))) POLICY.plainHttp = true;
-  else return false;
-  return true;
 }

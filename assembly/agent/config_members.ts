@@ -11,9 +11,10 @@ import {
   TIMESTAMP,
   VERSION,
 } from "../arena";
-import { equalsIgnoreCase, L, S, wordIndex } from "../bytes/text";
+import { L, plainText, S, wordIndex } from "../bytes/text";
 import { WITH_SHA1 } from "../crypto/grade";
-import { VERSION_MAX } from "../protocol/offer";
+import { WITH_CONFIRM, WITH_QUIET, WITH_RATE, WITH_SIGNATURES, WITH_VERSION_ORDER, WITH_WORDS } from "../profile";
+import { VERSION_MARKS, VERSION_MAX } from "../protocol/offer";
 
 export const enum Member {
   None = 0,
@@ -28,17 +29,18 @@ export const enum Member {
   Endpoint = 8,
   Version = 9,
   SignMethod = 10,
-  UpdateFloor = 11,
   // others
-  KeepAlive = 12,
-  CleanSession = 13,
-  AllowPlain = 14,
-  UpdateConfirm = 15,
-  UpdateLink = 16,
-  UpdateRate = 17,
-  UpdateQuiet = 18,
-  UpdateKey = 19,
-  Flash = 20,
+  KeepAlive = 11,
+  CleanSession = 12,
+  AllowPlain = 13,
+  UpdateLink = 14,
+  Flash = 15,
+  // those that not every module takes: see absent
+  UpdateFloor = 16,
+  UpdateConfirm = 17,
+  UpdateRate = 18,
+  UpdateQuiet = 19,
+  UpdateKey = 20,
   // members of flash
   Sector = 21,
   Write = 22,
@@ -50,72 +52,62 @@ export const enum Member {
   Boot = 27,
 }
 
-export function is(ptr: usize, len: u32, name: usize): bool {
-  return equalsIgnoreCase(ptr, len, name);
-}
-
 /** Names in the order of Member. */
 export function memberOf(p: usize, n: u32): Member {
   const names = L(
-    "productKey deviceName deviceSecret clientId timestamp region instanceId endpoint version signMethod updateFloor keepAlive cleanSession allowPlain updateConfirm updateLink updateRate updateQuiet updateKey flash",
+    "productKey deviceName deviceSecret clientId timestamp region instanceId endpoint version signMethod keepAlive cleanSession allowPlain updateLink flash updateFloor updateConfirm updateRate updateQuiet updateKey",
   );
   return wordIndex(p, n, names, true);
 }
 
 export function flashMemberOf(p: usize, n: u32): Member {
   const index = wordIndex(p, n, L("sector write erased slots state queue boot"), true);
-  return index == 0 ? Member.None : Member.Flash + index;
+  return index == 0 ? Member.None : Member.UpdateKey + index;
+}
+
+/** Whether this module cannot do what the member asks for. Passed over, it would leave the device with less than it was promised. */
+export function absent(member: Member): bool {
+  return (
+    (!WITH_VERSION_ORDER && member == Member.UpdateFloor) ||
+    (!WITH_CONFIRM && member == Member.UpdateConfirm) ||
+    (!WITH_RATE && member == Member.UpdateRate) ||
+    (!WITH_QUIET && member == Member.UpdateQuiet) ||
+    (!WITH_SIGNATURES && member == Member.UpdateKey)
+  );
+}
+
+/** Where each text is kept, and above bit 16 how long it may be (Alink §1), in the order of Member. */
+const TEXTS: usize = memory.data<usize>([
+  PRODUCT_KEY | (20 << 16),
+  DEVICE_NAME | (32 << 16),
+  DEVICE_SECRET | (64 << 16),
+  CLIENT_ID | (64 << 16),
+  TIMESTAMP | (20 << 16),
+  REGION | (32 << 16),
+  INSTANCE_ID | (64 << 16),
+  ENDPOINT | (254 << 16),
+  VERSION | (VERSION_MAX << 16),
+]);
+
+function text(member: Member): usize {
+  if (WITH_VERSION_ORDER && member == Member.UpdateFloor) return FLOOR | (VERSION_MAX << 16);
+  return <u32>member - 1 < <u32>Member.Version ? load<usize>(((<usize>member - 1) << 2) + TEXTS) : 0;
 }
 
 /** Where a text is kept: a length byte, then the value. 0 = it is not kept. */
 export function textOf(member: Member): usize {
-  switch (member) {
-    case Member.ProductKey:
-      return PRODUCT_KEY;
-    case Member.DeviceName:
-      return DEVICE_NAME;
-    case Member.DeviceSecret:
-      return DEVICE_SECRET;
-    case Member.ClientId:
-      return CLIENT_ID;
-    case Member.Timestamp:
-      return TIMESTAMP;
-    case Member.Region:
-      return REGION;
-    case Member.InstanceId:
-      return INSTANCE_ID;
-    case Member.Endpoint:
-      return ENDPOINT;
-    case Member.Version:
-      return VERSION;
-    case Member.UpdateFloor:
-      return FLOOR;
-    default:
-      return 0;
-  }
+  return text(member) & 0xffff;
 }
 
-/** Longest value of a text, bytes (Alink §1). */
+/** Longest value of a text, bytes. */
 export function textMax(member: Member): u32 {
-  switch (member) {
-    case Member.ProductKey:
-    case Member.Timestamp:
-      return 20;
-    case Member.DeviceName:
-    case Member.Region:
-      return 32;
-    case Member.Endpoint:
-      return 254;
-    case Member.Version:
-    case Member.UpdateFloor:
-      return VERSION_MAX;
-    default:
-      return 64;
-  }
+  return <u32>(text(member) >>> 16);
 }
 
 /** What a member takes, for the message about a value that it does not. */
 export function expected(member: Member): usize {
+  if (absent(member)) return S("is not for agent-lite.wasm: leave it out, or take agent.wasm");
+  if (!WITH_WORDS) return S("does not take this: see docs/configuration.md");
   switch (member) {
     case Member.ProductKey:
       return S("takes 1 to 20 letters and digits");
@@ -160,30 +152,31 @@ export function expected(member: Member): usize {
   }
 }
 
-/** Letters, digits, and what else a member may have: nothing that means something in a topic, a client id or a host. */
+/** What a text may have beside letters and digits: nothing that means something in a topic, a client id or a host. */
+function marks(member: Member): usize {
+  switch (member) {
+    case Member.ProductKey:
+      return S("");
+    case Member.DeviceName:
+      return S("-._@:");
+    case Member.ClientId:
+      return S("-._@:&");
+    case Member.Version:
+    case Member.UpdateFloor:
+      return VERSION_MARKS;
+    default:
+      return S("-");
+  }
+}
+
+function digits(ptr: usize, length: u32): bool {
+  for (let i: u32 = 0; i < length; i++) if (<u32>load<u8>(ptr + i) - 48 > 9) return false;
+  return true;
+}
+
+/** Whether the text is one that the member takes. */
 export function plain(member: Member, ptr: usize, length: u32): bool {
   if (member == Member.DeviceSecret || member == Member.Endpoint) return length > 0;
-  if (length < (member == Member.DeviceName ? <u32>4 : <u32>1)) return false;
-  for (let i: u32 = 0; i < length; i++) {
-    const c: u32 = load<u8>(ptr + i);
-    if (c - 48 < 10) continue;
-    if (member == Member.Timestamp) return false;
-    if ((c | 32) - 97 < 26) continue;
-    if (member == Member.ProductKey) return false;
-    const hyphen = c == 45;
-    const name = hyphen || c == 46 || c == 95;
-    const wide = name || c == 64 || c == 58;
-    if (
-      member == Member.Version || member == Member.UpdateFloor
-        ? name
-        : member == Member.DeviceName
-          ? wide
-          : member == Member.ClientId
-            ? wide || c == 38
-            : hyphen
-    )
-      continue;
-    return false;
-  }
-  return true;
+  if (member == Member.Timestamp) return length > 0 && digits(ptr, length);
+  return length >= (member == Member.DeviceName ? <u32>4 : <u32>1) && plainText(ptr, length, marks(member));
 }

@@ -9,7 +9,7 @@ import { putBytes, putByte, putDecimal, putSigned, putText, Writer, writerDone, 
 import { JsonToken, jsonFinish, jsonInit, jsonNext } from "../codec/json";
 import { jsonEscape } from "../codec/json_escape";
 import { largestBody, Message, nextMessage, pendingAdd, pendingRoom, send } from "../protocol/alink";
-import { emitFault, eventBegin, eventEnd } from "../protocol/events";
+import { emitFault, eventOf, eventEnd } from "../protocol/events";
 import {
   publishBegin,
   publishEnd,
@@ -21,7 +21,7 @@ import {
 } from "../protocol/mqtt_session";
 import { IDENTIFIER_MAX, identifierLength } from "../protocol/identifier";
 import { ownTopic, Topic, validFilter } from "../protocol/topics";
-import { IN_WINDOW, REPLIES } from "../profile";
+import { IN_WINDOW, REPLIES, WITH_CONFIRM } from "../profile";
 import { Decision, Task } from "../protocol/update_task";
 import { REPLY, REPLY_ID } from "./inbox_state";
 
@@ -56,7 +56,7 @@ export function post(kind: i32, length: i32): i32 {
     return Code.Ok;
   }
   if (!inboxFree()) return fault(Code.Busy, 0);
-  if (kind >= Post.UpdateAccept && kind <= Post.UpdateNever) return decide(kind, length);
+  if (WITH_CONFIRM && kind >= Post.UpdateAccept && kind <= Post.UpdateNever) return decide(kind, length);
   if (length < 1 || length > IN_WINDOW) return fault(Code.BadArgument, IN_WINDOW);
   INBOX.skip = 0;
   INBOX.length = length;
@@ -246,7 +246,7 @@ function refuseBody(): bool {
 
 /** How the post `id` ended; `properties`: it was one of properties, else an event. */
 export function emitPosted(id: u32, code: i32, properties: bool): void {
-  const w = eventBegin(EVENTS, properties ? S('{"event":"property.posted","id":') : S('{"event":"event.posted","id":'));
+  const w = eventOf(EVENTS, properties ? S('property.posted","id":') : S('event.posted","id":'));
   putDecimal(w, id);
   putText(w, S(',"code":'));
   putSigned(w, code);

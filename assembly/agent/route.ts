@@ -5,7 +5,7 @@ import { S } from "../bytes/text";
 import { putDecimal, putText } from "../bytes/writer";
 import { pendingRestart, pendingTake } from "../protocol/alink";
 import { downlinkData, downlinkEnd, downlinkId, downlinkSlice, downlinkStart } from "../protocol/downlink";
-import { emitFault, eventBegin, eventEnd } from "../protocol/events";
+import { emitFault, eventOf, eventEnd } from "../protocol/events";
 import { MqttEvent, mqttNext, publishPtr, publishSpan, publishTake, TOPIC_MAX } from "../protocol/mqtt_reader";
 import { Topic, topicOf } from "../protocol/topics";
 import { updateAcknowledged, updateConnected, updateMissed } from "../protocol/update";
@@ -48,13 +48,13 @@ export function route(): bool {
 }
 
 function emitConnected(): void {
-  const w = eventBegin(EVENTS, S('{"event":"device.connected","sessionPresent":'));
+  const w = eventOf(EVENTS, S('device.connected","sessionPresent":'));
   putText(w, SESSION.sessionPresent ? S("true") : S("false"));
   eventEnd(EVENTS, Event.Connected);
 }
 
 function emitSubscribed(): void {
-  const w = eventBegin(EVENTS, S('{"event":"subscribed","id":'));
+  const w = eventOf(EVENTS, S('subscribed","id":'));
   putDecimal(w, SESSION.incomingId);
   putText(w, SESSION.granted ? S(',"granted":true') : S(',"granted":false'));
   eventEnd(EVENTS, Event.Subscribed);

@@ -6,7 +6,6 @@ import {
   ALINK,
   CARRY,
   CHUNKED,
-  COUNTER,
   CLIENT_ID,
   DEVICE_NAME,
   DEVICE_SECRET,
@@ -16,11 +15,9 @@ import {
   DOWNLINK_CUT_BUFFER,
   DOWNLINK_ID,
   EVENT_BUFFER,
-  EVENT_WRITER,
   EVENTS,
   FETCH,
   FETCH_BACKOFF,
-  FETCH_WRITER,
   FIXED_HEADER,
   FLASH,
   FLOOR,
@@ -55,7 +52,6 @@ import {
   RUNNING_VERSION,
   SESSION,
   SESSION_BACKOFF,
-  SESSION_WRITER,
   TIMESTAMP,
   UPDATE,
   UPDATE_BACKOFF,
@@ -64,12 +60,13 @@ import {
   URL,
   VERSION,
   WINDOW,
+  WRITER,
 } from "../arena";
 import { MQTT_TX } from "../profile";
 
 export function wire(): void {
   EVENTS.buffer = EVENT_BUFFER;
-  EVENTS.writer = EVENT_WRITER;
+  EVENTS.writer = WRITER;
   IDENTITY.productKey = PRODUCT_KEY;
   IDENTITY.deviceName = DEVICE_NAME;
   IDENTITY.deviceSecret = DEVICE_SECRET;
@@ -79,7 +76,7 @@ export function wire(): void {
   WINDOW.cap = MQTT_TX;
   WINDOW.table = FLIGHTS_BUFFER;
   SESSION.window = WINDOW;
-  SESSION.writer = SESSION_WRITER;
+  SESSION.writer = WRITER;
   SESSION.identity = IDENTITY;
   SESSION.hmac = HMAC;
   SESSION.mac = MAC;
@@ -90,7 +87,7 @@ export function wire(): void {
   SESSION.carry = CARRY;
   ALINK.session = SESSION;
   ALINK.message = MESSAGE;
-  ALINK.counter = COUNTER;
+  ALINK.counter = WRITER;
   ALINK.pending = PENDING_BUFFER;
   DOWNLINK.reader = READER;
   DOWNLINK.events = EVENTS;
@@ -113,7 +110,7 @@ export function wire(): void {
   FETCH.chunked = CHUNKED;
   FETCH.backoff = FETCH_BACKOFF;
   FETCH.random = RANDOM;
-  FETCH.writer = FETCH_WRITER;
+  FETCH.writer = WRITER;
   FETCH.urlText = OFFER_URL;
   FETCH.tx = HTTP_TX_WINDOW;
   FETCH.peer = HTTP_PEER;

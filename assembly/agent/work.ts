@@ -6,7 +6,7 @@ import { putBytes, putDecimal, putSigned, putText } from "../bytes/writer";
 import { pendingExpired } from "../protocol/alink";
 import { describe } from "../protocol/describe";
 import { downlinkAbandon } from "../protocol/downlink";
-import { eventBegin, eventEnd, eventsRoom } from "../protocol/events";
+import { eventOf, eventEnd, eventsRoom } from "../protocol/events";
 import { fetchShift, fetchStep, fetchTick } from "../protocol/fetch";
 import { journalBusy, journalLoad, journalStep } from "../protocol/journal";
 import { Phase, sessionShift, sessionTick } from "../protocol/mqtt_session";
@@ -89,7 +89,7 @@ function expire(): bool {
 
 function emitConnecting(): void {
   AGENT.attempt += 1;
-  const w = eventBegin(EVENTS, S('{"event":"device.connecting","peer":"'));
+  const w = eventOf(EVENTS, S('device.connecting","peer":"'));
   putBytes(w, MQTT_PEER, CONFIG.peerLength);
   putText(w, S('","attempt":'));
   putDecimal(w, AGENT.attempt);
@@ -97,7 +97,7 @@ function emitConnecting(): void {
 }
 
 function emitDisconnected(): void {
-  const w = eventBegin(EVENTS, S('{"event":"device.disconnected","code":'));
+  const w = eventOf(EVENTS, S('device.disconnected","code":'));
   putSigned(w, AGENT.fault);
   putText(w, S(',"detail":'));
   putSigned(w, AGENT.detail);

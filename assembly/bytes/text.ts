@@ -111,6 +111,18 @@ export function wordIndex(ptr: usize, len: u32, list: usize, anyCase: bool): i32
   return 0;
 }
 
+/** Whether the range has nothing but ASCII letters, digits and the characters of the literal `marks`. */
+export function plainText(ptr: usize, len: u32, marks: usize): bool {
+  for (const end = ptr + len; ptr < end; ptr++) {
+    const byte: u32 = load<u8>(ptr);
+    if ((byte | 32) - 97 < 26 || byte - 48 < 10) continue;
+    let mark = litLen(marks);
+    while (mark != 0 && load<u8>(marks + mark) != byte) mark--;
+    if (mark == 0) return false;
+  }
+  return true;
+}
+
 /** Whether two ranges of `len` bytes are equal, in a time that depends on `len` alone: for digests and signatures. */
 export function constantTimeEqual(a: usize, b: usize, len: u32): bool {
   let difference: u32 = 0;
@@ -154,12 +166,12 @@ export function hexEncode(dst: usize, src: usize, len: u32, upper: bool): void {
  */
 export function hexDecode(dst: usize, src: usize, len: u32): i32 {
   if (len & 1) return -1;
-  for (const end = src + len; src < end; src += 2) {
-    const high = Ascii.hexDigit(load<u8>(src));
-    const low = Ascii.hexDigit(load<u8>(src, 1));
-    if ((high | low) < 0) return -1;
-    store<u8>(dst, (high << 4) | low);
-    dst += 1;
+  let byte = 0;
+  for (let i: u32 = 0; i < len; i++) {
+    const digit = Ascii.hexDigit(load<u8>(src + i));
+    if (digit < 0) return -1;
+    byte = (byte << 4) | digit;
+    if (i & 1) store<u8>(dst + (i >> 1), byte);
   }
   return len >> 1;
 }

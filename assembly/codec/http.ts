@@ -7,15 +7,16 @@ import { Code } from "../abi";
 import { equalsIgnoreCase, fill, L, S, wordIndex } from "../bytes/text";
 import { putByte, putDecimal, putText, Writer } from "../bytes/writer";
 import { HTTP_OPEN, HttpRange, rangeRead, u32Read } from "./http_range";
+import { WITH_CHUNKED, WITH_REDIRECTS } from "../profile";
 import { Url, urlPutAuthority, urlPutPath } from "./url";
 
 export { ContentRange, HTTP_OPEN } from "./http_range";
 
 /**
  * Write a GET request for `url`. When `ranged`, for the bytes from..to of it, both included; `to` may be HTTP_OPEN
- * (RFC 9110 §14.2). `keepAlive` tells whether the connection is to serve another request. The writer keeps a fault.
+ * (RFC 9110 §14.2). The connection serves this one request. The writer keeps a fault.
  */
-export function httpGet(w: Writer, url: Url, from: u32, to: u32, ranged: bool, keepAlive: bool): void {
+export function httpGet(w: Writer, url: Url, from: u32, to: u32, ranged: bool): void {
   putText(w, S("GET "));
   urlPutPath(w, url);
   putText(w, S(" HTTP/1.1\r\nHost: "));
@@ -26,9 +27,7 @@ export function httpGet(w: Writer, url: Url, from: u32, to: u32, ranged: bool, k
     putByte(w, 0x2d);
     if (to != HTTP_OPEN) putDecimal(w, to);
   }
-  putText(w, S("\r\nAccept-Encoding: identity\r\nUser-Agent: alink-agent\r\nConnection: "));
-  putText(w, keepAlive ? S("keep-alive") : S("close"));
-  putText(w, S("\r\n\r\n"));
+  putText(w, S("\r\nAccept-Encoding: identity\r\nUser-Agent: alink-agent\r\nConnection: close\r\n\r\n"));
 }
 
 /** Longest head of a response, bytes; interim responses (1xx) before it count. */
@@ -64,14 +63,9 @@ const enum Field {
   Other = 0,
   ContentLength = 1,
   TransferEncoding = 2,
-  Connection = 3,
-  ContentRange = 4,
-  Location = 5,
+  ContentRange = 3,
+  Location = 4,
 }
-
-/** Bits of `seen` beyond those of the fields: what Connection said. */
-const CLOSE: u32 = 256;
-const KEEP_ALIVE: u32 = 512;
 
 /** Of a response's fields the caller sets location and locationCap before it begins, and reads those down to locationLen. */
 @unmanaged
@@ -85,15 +79,13 @@ export class HttpResponse extends HttpRange {
   hasLength: bool = false;
   /** Whether the body is chunked. When neither, it ends with the connection. */
   chunked: bool = false;
-  /** Whether the connection stays up after the body. */
-  keepAlive: bool = false;
   contentLength: u32 = 0;
   state: i32 = 0;
   /** Minor version. */
   minor: u32 = 0;
   /** The Field whose value is being read. */
   field: i32 = 0;
-  /** What was there: a bit for each Field (that of Other: any field at all), and CLOSE and KEEP_ALIVE. */
+  /** What was there: a bit for each Field (that of Other: any field at all). */
   seen: u32 = 0;
   /** Bytes in the carry: status line, then name or value of the present field. */
   carried: u32 = 0;
@@ -235,7 +227,7 @@ function name(r: HttpResponse, byte: u32): i32 {
     r.seen |= 1;
     r.carried = 0;
     r.state = State.Value;
-    if (r.field != Field.Location) return HttpResult.NeedMore;
+    if (!WITH_REDIRECTS || r.field != Field.Location) return HttpResult.NeedMore;
     return r.seen & (1 << Field.Location) ? Code.BadMessage : HttpResult.NeedMore;
   }
   if (byte <= 0x20 || byte >= 0x7f) return Code.BadMessage;
@@ -249,7 +241,14 @@ function name(r: HttpResponse, byte: u32): i32 {
 
 /** Names in the order of Field. */
 function fieldOf(ptr: usize, len: u32): i32 {
-  return wordIndex(ptr, len, L("Content-Length Transfer-Encoding Connection Content-Range Location"), true);
+  return wordIndex(
+    ptr,
+    len,
+    WITH_REDIRECTS
+      ? L("Content-Length Transfer-Encoding Content-Range Location")
+      : L("Content-Length Transfer-Encoding Content-Range"),
+    true,
+  );
 }
 
 /** A byte of a value. White space around it is dropped, and inside it becomes one space. */
@@ -269,11 +268,11 @@ function value(r: HttpResponse, byte: u32): i32 {
 }
 
 function valueLength(r: HttpResponse): u32 {
-  return r.field == Field.Location ? r.locationLen : r.carried;
+  return WITH_REDIRECTS && r.field == Field.Location ? r.locationLen : r.carried;
 }
 
 function append(r: HttpResponse, byte: u32): i32 {
-  if (r.field == Field.Location) {
+  if (WITH_REDIRECTS && r.field == Field.Location) {
     if (r.locationLen < r.locationCap) store<u8>(r.location + r.locationLen, byte);
     r.locationLen += 1;
     return HttpResult.NeedMore;
@@ -293,14 +292,12 @@ function keep(r: HttpResponse): i32 {
   r.seen |= bit;
   switch (field) {
     case Field.ContentLength:
-      return elements(r, again);
+      return contentLength(r, again);
     case Field.TransferEncoding:
       // A coding that is not undone would end up in the flash.
-      if (again || !equalsIgnoreCase(carry(r), r.carried, S("chunked"))) return Code.Unsupported;
+      if (!WITH_CHUNKED || again || !equalsIgnoreCase(carry(r), r.carried, S("chunked"))) return Code.Unsupported;
       r.chunked = true;
       return Code.Ok;
-    case Field.Connection:
-      return elements(r, again);
     case Field.ContentRange:
       if (r.status != 206 && r.status != 416) return Code.Ok;
       return again ? Code.BadMessage : rangeRead(r, carry(r), r.carried);
@@ -308,43 +305,14 @@ function keep(r: HttpResponse): i32 {
   return Code.Ok;
 }
 
-/** RFC 9110 §5.6.1: a list of values, separated by commas. */
-function elements(r: HttpResponse, again: bool): i32 {
-  const end = carry(r) + r.carried;
-  let at = carry(r);
-  let next: usize = 0;
-  let first = !again;
-  while (next != end) {
-    let to = at;
-    while (to < end && load<u8>(to) != 0x2c) to++;
-    next = to;
-    while (at < to && load<u8>(at) == 0x20) at++;
-    while (to > at && load<u8>(to - 1) == 0x20) to--;
-    if (r.field == Field.Connection) option(r, at, <u32>(to - at));
-    else {
-      const code = contentLength(r, at, <u32>(to - at), first);
-      if (code < 0) return code;
-    }
-    first = false;
-    at = next + 1;
-  }
-  return Code.Ok;
-}
-
-/** RFC 9112 §6.3: the same length said more than once is one length, two lengths are an error. */
-function contentLength(r: HttpResponse, ptr: usize, len: u32, first: bool): i32 {
-  const length = u32Read(ptr, len);
+/** RFC 9112 §6.3: the same length said more than once is one length, two lengths and a list of them are an error. */
+function contentLength(r: HttpResponse, again: bool): i32 {
+  const length = u32Read(carry(r), r.carried);
   if (length < 0) return <i32>length;
-  if (!first && r.contentLength != <u32>length) return Code.BadMessage;
+  if (again && r.contentLength != <u32>length) return Code.BadMessage;
   r.contentLength = <u32>length;
   r.hasLength = true;
   return Code.Ok;
-}
-
-/** RFC 9112 §9.3. */
-function option(r: HttpResponse, ptr: usize, len: u32): void {
-  if (equalsIgnoreCase(ptr, len, S("close"))) r.seen |= CLOSE;
-  else if (equalsIgnoreCase(ptr, len, S("keep-alive"))) r.seen |= KEEP_ALIVE;
 }
 
 /** The empty line is there: what the body will be (RFC 9112 §6.3). */
@@ -362,7 +330,6 @@ function complete(r: HttpResponse): i32 {
     r.hasLength = true;
     r.contentLength = 0;
   }
-  r.keepAlive = (r.seen & CLOSE) == 0 && (r.minor > 0 || (r.seen & KEEP_ALIVE) != 0);
   r.state = State.Done;
   return HttpResult.Done;
 }

@@ -9,6 +9,9 @@
 /** Whether the verbs over all digests know SHA-1, which the lite profile leaves out (profile.ts). */
 export const WITH_SHA1: bool = !isDefined(PROFILE_LITE);
 
+/** MD5 in the fewest bytes: nothing but old jobs and HMAC-MD5 need it there. */
+export const SMALL_MD5: bool = isDefined(GRADE_SMALL) || isDefined(PROFILE_LITE);
+
 /** Fewest bytes. */
 export const SMALL: bool = isDefined(GRADE_SMALL);
 

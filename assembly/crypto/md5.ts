@@ -2,7 +2,7 @@
 
 import { fill } from "../bytes/text";
 import { BLOCK, BLOCK_AT, blockFill, blockPad } from "./block";
-import { SMALL } from "./grade";
+import { SMALL_MD5 } from "./grade";
 import { MD5_LENGTH, Md5 } from "./md5_context";
 import * as small from "./md5_small";
 import * as unrolled from "./md5_unrolled";
@@ -11,7 +11,7 @@ export { MD5_LENGTH, Md5 } from "./md5_context";
 
 /** Compress `len` bytes, a multiple of 64, in the way of the grade. */
 export function md5Blocks(ctx: Md5, ptr: usize, len: usize): void {
-  if (SMALL) small.blocks(ctx, ptr, len);
+  if (SMALL_MD5) small.blocks(ctx, ptr, len);
   else unrolled.blocks(ctx, ptr, len);
 }
 

@@ -1,12 +1,12 @@
 // MD5 in the fewest bytes: one step a turn, its constants in tables.
 
 import { BLOCK, Word } from "./block";
-import { SMALL } from "./grade";
+import { SMALL_MD5 } from "./grade";
 import { Md5 } from "./md5_context";
 
 /** The constants of the steps: the first 32 bits of |sin(i + 1)|'s fraction. RFC 1321 §3.4. */
 // biome-ignore format: a table
-const K: usize = SMALL ? memory.data<u32>([
+const K: usize = SMALL_MD5 ? memory.data<u32>([
   0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,
   0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be, 0x6b901122, 0xfd987193, 0xa679438e, 0x49b40821,
   0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa, 0xd62f105d, 0x02441453, 0xd8a1e681, 0xe7d3fbc8,
@@ -19,7 +19,7 @@ const K: usize = SMALL ? memory.data<u32>([
 
 /** Bits to turn by, four for each round. */
 // biome-ignore format: a table
-const SHIFT: usize = SMALL ? memory.data<u8>([7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21]) : 0;
+const SHIFT: usize = SMALL_MD5 ? memory.data<u8>([7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21]) : 0;
 
 /** Compress `len` bytes, a multiple of 64. RFC 1321 §3.4. */
 export function blocks(ctx: Md5, ptr: usize, len: usize): void {

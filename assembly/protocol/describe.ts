@@ -2,6 +2,7 @@
 import { Code } from "../abi";
 import { S } from "../bytes/text";
 import { putSigned, putText, Writer } from "../bytes/writer";
+import { WITH_WORDS } from "../profile";
 
 function words(code: i32): usize {
   switch (code) {
@@ -60,7 +61,13 @@ function unit(code: i32): usize {
   }
 }
 
+/** Without words, the two numbers. */
 export function describe(w: Writer, code: i32, detail: i32): void {
+  if (!WITH_WORDS) {
+    putSigned(w, code);
+    putText(w, S("; "));
+    return putSigned(w, detail);
+  }
   const expired = code == Code.Refused && (detail == 403 || detail == 401);
   putText(w, expired ? S("the URL has expired or is refused: make a new upgrade job") : words(code));
   if (detail == 0 || unit(code) == 0) return;

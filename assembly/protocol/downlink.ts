@@ -7,7 +7,7 @@ import { copy, equals, fill, parseU32, S } from "../bytes/text";
 import { putByte, putBytes, putDecimal, putText } from "../bytes/writer";
 import { JsonReader, JsonToken, jsonFinish, jsonInit, jsonKeyPtr, jsonNext } from "../codec/json";
 import { jsonEscape } from "../codec/json_escape";
-import { Events, pieceBegin, pieceEnd } from "./events";
+import { eventOf, Events, pieceBegin, pieceEnd } from "./events";
 import { Offer, offerInit, offerKey, offerValue } from "./offer";
 import { Topic } from "./topics";
 
@@ -75,8 +75,7 @@ export function downlinkStart(d: Downlink, topic: Topic, topicPtr: usize, topicL
   if (topic == Topic.Upgrade || topic == Topic.FirmwareGetReply) {
     if (d.offers) offerInit(d.offer);
   } else if (topic == Topic.Application) {
-    const w = pieceBegin(d.events);
-    putText(w, S('{"event":"message","topic":"'));
+    const w = eventOf(d.events, S('message","topic":"'));
     putBytes(w, topicPtr, topicLength);
     putText(w, S('","payload":"'));
     pieceEnd(d.events, Event.Message, Piece.More);
@@ -130,8 +129,7 @@ function propertySet(d: Downlink): void {
   d.request += 1;
   d.open = true;
   d.streaming = true;
-  const w = pieceBegin(d.events);
-  putText(w, S('{"event":"property.set","token":'));
+  const w = eventOf(d.events, S('property.set","token":'));
   putDecimal(w, d.request);
   putText(w, S(',"params":'));
 }

@@ -66,6 +66,13 @@ export function eventBegin(e: Events, name: usize): Writer {
   return w;
 }
 
+/** The same by what follows `{"event":"`, which many events share. */
+export function eventOf(e: Events, name: usize): Writer {
+  const w = eventBegin(e, S('{"event":"'));
+  putText(w, name);
+  return w;
+}
+
 /** End a whole event. */
 export function eventEnd(e: Events, kind: i32): void {
   putText(e.writer, S("}"));
@@ -74,7 +81,7 @@ export function eventEnd(e: Events, kind: i32): void {
 
 /** Something to know about that needs no other event. */
 export function emitFault(e: Events, code: i32, detail: i32, text: usize): void {
-  const w = eventBegin(e, S('{"event":"fault","code":'));
+  const w = eventOf(e, S('fault","code":'));
   putSigned(w, code);
   putText(w, S(',"detail":'));
   putSigned(w, detail);

@@ -12,10 +12,22 @@ import { putByte, putBytes, putDecimal, putText, writerDone, writerInit } from "
 import { HTTP_OPEN, httpGet, httpInit } from "../codec/http";
 import { urlHost, urlParse, urlTls } from "../codec/url";
 import { fetchBody, fetchHead } from "./fetch_answer";
-import { Fetch, fetchClose, fetchFail, FetchPhase, fetchRaw, fetchRetry, HTTP_TX, PEER_MAX } from "./fetch_task";
+import {
+  Fetch,
+  fetchClose,
+  fetchFail,
+  fetchHeld,
+  FetchPhase,
+  fetchRaw,
+  fetchRetry,
+  fetchTxPtr,
+  fetchTxRoom,
+  HTTP_TX,
+  PEER_MAX,
+} from "./fetch_task";
+import { URL_MAX, WITH_CHUNKED, WITH_RATE, WITH_REDIRECTS } from "../profile";
 import { imageRoom } from "./image";
 import { reached } from "./mqtt_session";
-import { URL_MAX } from "./offer";
 
 /** A server that sends nothing for this long is given up, ms. */
 const SILENT: u32 = 30000;
@@ -25,7 +37,7 @@ const BUDGET_INTERVAL: u32 = 250;
 /** Fetch `urlLength` bytes of URL at urlText into the image, from where the image stands. */
 export function fetchStart(f: Fetch, urlLength: u32): void {
   f.urlLength = urlLength;
-  f.redirects = 0;
+  if (WITH_REDIRECTS) f.redirects = 0;
   f.tries = 0;
   f.furthest = f.image.placed;
   f.backoff.attempt = 0;
@@ -40,7 +52,8 @@ function open(f: Fetch, due: u32): void {
   const parsed = urlParse(f.url, f.urlText, f.urlLength);
   if (parsed < 0 || f.url.scheme > 1) return fetchFail(f, parsed < 0 ? parsed : Code.Unsupported, 0);
   // a redirect may lead from plain to TLS, never back
-  if (!urlTls(f.url) && (!f.plainAllowed || (f.tls && f.redirects != 0))) return fetchFail(f, Code.NotAllowed, 0);
+  if (!urlTls(f.url) && (!f.plainAllowed || (WITH_REDIRECTS && f.tls && f.redirects != 0)))
+    return fetchFail(f, Code.NotAllowed, 0);
   f.tls = urlTls(f.url);
   const w = f.writer;
   writerInit(w, f.peer, PEER_MAX);
@@ -57,19 +70,19 @@ function open(f: Fetch, due: u32): void {
 export function fetchTick(f: Fetch, now: u32): bool {
   f.now = now;
   // after a redirect the new address is judged once the old link is down
-  if (f.phase == FetchPhase.Waiting && f.peerLength == 0) open(f, now);
-  if (f.rate != 0 && reached(now, f.budgetDue)) {
+  if (WITH_REDIRECTS && f.phase == FetchPhase.Waiting && f.peerLength == 0) open(f, now);
+  if (WITH_RATE && f.rate != 0 && reached(now, f.budgetDue)) {
     f.budget = f.rate / 4;
     f.budgetDue = now + BUDGET_INTERVAL;
   }
-  if (f.held) {
+  if (fetchHeld(f)) {
     if (f.phase >= FetchPhase.Opening && f.phase <= FetchPhase.Body) {
       f.due = now;
       fetchClose(f, FetchPhase.Waiting);
     }
     return false;
   }
-  if (f.phase == FetchPhase.Waiting && reached(now, f.due)) {
+  if (f.phase == FetchPhase.Waiting && reached(now, f.due) && fetchTxRoom(f)) {
     f.phase = FetchPhase.Opening;
     f.due = now + SILENT;
     return true;
@@ -78,7 +91,7 @@ export function fetchTick(f: Fetch, now: u32): bool {
   if (f.phase == FetchPhase.Body && fetchRxCap(f) == 0) f.due = now + SILENT;
   if (f.phase < FetchPhase.Opening || f.phase > FetchPhase.Body || !reached(now, f.due)) return false;
   // all but the end of a chunked body is there: the digest will tell whether it is right
-  if (f.phase == FetchPhase.Body && f.image.placed == f.image.size) fetchClose(f, FetchPhase.Done);
+  if (WITH_CHUNKED && f.phase == FetchPhase.Body && f.image.placed == f.image.size) fetchClose(f, FetchPhase.Done);
   else fetchRetry(f, Code.TimedOut, 0);
   return false;
 }
@@ -90,8 +103,10 @@ export function fetchShift(f: Fetch, ms: u32): void {
 
 /** Milliseconds until fetchTick has something to do; -1 = nothing. */
 export function fetchTimeout(f: Fetch): i32 {
-  if (f.phase < FetchPhase.Waiting || f.phase > FetchPhase.Body || f.held) return -1;
-  const limited = f.rate != 0 && f.budget == 0 && f.phase >= FetchPhase.Head;
+  if (f.phase < FetchPhase.Waiting || f.phase > FetchPhase.Body || fetchHeld(f)) return -1;
+  // the flash is what is waited for
+  if (f.phase == FetchPhase.Waiting && !fetchTxRoom(f)) return -1;
+  const limited = WITH_RATE && f.rate != 0 && f.budget == 0 && f.phase >= FetchPhase.Head;
   const ms = <i32>((limited ? f.budgetDue : f.due) - f.now);
   return ms < 0 ? 0 : ms;
 }
@@ -99,15 +114,17 @@ export function fetchTimeout(f: Fetch): i32 {
 /** The host has a link: send the request. */
 export function fetchOpened(f: Fetch): void {
   const w = f.writer;
-  writerInit(w, f.tx, HTTP_TX);
+  writerInit(w, fetchTxPtr(f), HTTP_TX);
   const from = f.image.placed;
-  httpGet(w, f.url, from, HTTP_OPEN, from != 0, false);
+  httpGet(w, f.url, from, HTTP_OPEN, from != 0);
   f.txAt = 0;
   f.txEnd = <u32>writerDone(w);
   f.raw = 0;
   f.hungUp = -1;
-  f.response.location = f.tx;
-  f.response.locationCap = URL_MAX;
+  if (WITH_REDIRECTS) {
+    f.response.location = f.tx;
+    f.response.locationCap = URL_MAX;
+  }
   httpInit(f.response);
   f.phase = FetchPhase.Head;
   f.due = f.now + SILENT;
@@ -126,7 +143,7 @@ export function fetchClosed(f: Fetch, reason: i32): void {
   }
   f.hungUp = -1;
   const opening = f.phase == FetchPhase.Opening;
-  const whole = f.phase == FetchPhase.Body && f.image.placed == f.image.size;
+  const whole = WITH_CHUNKED && f.phase == FetchPhase.Body && f.image.placed == f.image.size;
   f.phase = FetchPhase.Waiting;
   if (reason == Closed.Untrusted) fetchFail(f, Code.Untrusted, reason);
   else if (whole) f.phase = FetchPhase.Done;
@@ -139,16 +156,16 @@ export function fetchRxPtr(f: Fetch): usize {
 
 export function fetchRxCap(f: Fetch): u32 {
   if ((f.phase != FetchPhase.Head && f.phase != FetchPhase.Body) || f.hungUp >= 0) return 0;
-  const room = f.image.placed == f.image.size ? HTTP_TX : imageRoom(f.image);
+  const room = WITH_CHUNKED && f.image.placed == f.image.size ? HTTP_TX : imageRoom(f.image);
   if (room <= f.raw) return 0;
-  return f.rate != 0 && f.budget < room - f.raw ? f.budget : room - f.raw;
+  return WITH_RATE && f.rate != 0 && f.budget < room - f.raw ? f.budget : room - f.raw;
 }
 
 export function fetchReceived(f: Fetch, n: u32): void {
   // the answer has begun: what is left of the request is of no use, and its room is
   f.txAt = f.txEnd;
   f.raw += n;
-  if (f.rate != 0) f.budget -= n;
+  if (WITH_RATE && f.rate != 0) f.budget -= n;
   f.due = f.now + SILENT;
 }
 

@@ -5,9 +5,9 @@ import { writerInit } from "../bytes/writer";
 import { ChunkedPart, chunkedInit, chunkedNext } from "../codec/chunked";
 import { ContentRange, HTTP_OPEN, HttpResult, httpHead } from "../codec/http";
 import { urlResolve } from "../codec/url";
+import { URL_MAX, WITH_CHUNKED, WITH_REDIRECTS } from "../profile";
 import { Fetch, fetchClose, fetchFail, FetchPhase, fetchRaw, fetchRetry } from "./fetch_task";
 import { imageInit, imagePlaced, imagePtr } from "./image";
-import { URL_MAX } from "./offer";
 
 /** Redirects in a row (RFC 9110 §15.4 asks for a bound). */
 const REDIRECTS: u32 = 5;
@@ -45,13 +45,14 @@ function answer(f: Fetch, start: usize): void {
     const length = r.rangeLast - r.rangeFirst + 1;
     if (!part || (r.hasLength && r.contentLength != length)) return fetchFail(f, Code.BadSize, <i32>r.rangeTotal);
     f.left = length;
-    f.bounded = true;
+    if (WITH_CHUNKED) f.bounded = true;
     f.response.hasLength = true;
     f.phase = FetchPhase.Body;
-    if (r.chunked) chunkedInit(f.chunked);
+    if (WITH_CHUNKED && r.chunked) chunkedInit(f.chunked);
     return;
   }
-  if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) return redirect(f);
+  if (WITH_REDIRECTS && (status == 301 || status == 302 || status == 303 || status == 307 || status == 308))
+    return redirect(f);
   // it has less than we have: another package, and the digest will tell
   if (status == 416 && f.image.placed != 0) {
     startOver(f);
@@ -68,9 +69,11 @@ function startOver(f: Fetch): void {
 /** A whole body: it must have the announced size. */
 function body(f: Fetch, bounded: bool, length: u32): void {
   if (bounded && length != f.image.size) return fetchFail(f, Code.BadSize, <i32>length);
-  f.bounded = bounded || f.response.chunked;
-  f.left = length;
   f.phase = FetchPhase.Body;
+  // without chunks a body ends with the image's last byte
+  f.left = f.image.size;
+  if (!WITH_CHUNKED) return;
+  f.bounded = bounded || f.response.chunked;
   if (f.response.chunked) chunkedInit(f.chunked);
 }
 
@@ -90,20 +93,21 @@ function redirect(f: Fetch): void {
 
 /** Decode what there is of the body. */
 export function fetchBody(f: Fetch): void {
-  if (f.response.chunked) chunks(f);
+  if (WITH_CHUNKED && f.response.chunked) chunks(f);
   else identity(f);
 }
 
 function identity(f: Fetch): void {
   const image = f.image;
   const missing = image.size - image.placed;
+  const bounded = !WITH_CHUNKED || f.bounded;
   let n = f.raw;
-  if (f.bounded && n > f.left) n = f.left;
+  if (bounded && n > f.left) n = f.left;
   if (n > missing || n < f.raw) return fetchFail(f, Code.BadSize, <i32>(image.placed + f.raw));
   imagePlaced(image, n);
   f.raw = 0;
-  f.left -= f.bounded ? n : 0;
-  if (f.bounded && f.left == 0) ended(f);
+  f.left -= bounded ? n : 0;
+  if (bounded && f.left == 0) ended(f);
 }
 
 function chunks(f: Fetch): void {

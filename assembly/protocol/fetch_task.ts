@@ -4,13 +4,12 @@ import { Writer } from "../bytes/writer";
 import { Chunked } from "../codec/chunked";
 import { HttpResponse } from "../codec/http";
 import { Url } from "../codec/url";
-import { HTTP_BLOCK } from "../profile";
+import { HTTP_BLOCK, REQUEST_ROOM, URL_MAX, WITH_CHUNKED, WITH_QUIET } from "../profile";
 import { Backoff, backoffNext, Random } from "./backoff";
 import { Image, imagePtr } from "./image";
-import { URL_MAX } from "./offer";
 
 /** Request, and later the Location of a redirect and what it resolves to. */
-export const HTTP_TX: u32 = 2 * URL_MAX;
+export const HTTP_TX: u32 = REQUEST_ROOM ? 2 * URL_MAX : HTTP_BLOCK;
 /** Longest peer URI: scheme, host, port. */
 export const PEER_MAX: u32 = 272;
 /** Tries in a row that brought nothing new. */
@@ -77,6 +76,21 @@ export class Fetch {
   peerLength: u32 = 0;
 }
 
+/** Whether no link is wanted now. */
+export function fetchHeld(f: Fetch): bool {
+  return WITH_QUIET && f.held;
+}
+
+/** Where the request stands. */
+export function fetchTxPtr(f: Fetch): usize {
+  return REQUEST_ROOM ? f.tx : f.image.window + (~f.image.placed & <u32>HTTP_BLOCK);
+}
+
+/** Whether there is room for a request: one half of the window, at least, holds nothing that is still on its way to flash. */
+export function fetchTxRoom(f: Fetch): bool {
+  return REQUEST_ROOM || f.image.placed - f.image.done < <u32>HTTP_BLOCK;
+}
+
 /** Give up: the fetch ends in Failed once the link is down. */
 export function fetchCancel(f: Fetch): void {
   if (f.phase == FetchPhase.Idle || f.phase >= FetchPhase.Done) return;
@@ -118,5 +132,5 @@ export function fetchRetry(f: Fetch, code: i32, detail: i32): void {
  * whole its last block is on its way to flash, padded, and what ends a chunked body goes where the request was.
  */
 export function fetchRaw(f: Fetch): usize {
-  return f.image.placed == f.image.size ? f.tx : imagePtr(f.image);
+  return WITH_CHUNKED && f.image.placed == f.image.size ? f.tx : imagePtr(f.image);
 }

@@ -10,7 +10,7 @@
  * sector, what follows it can be erased once more, whatever a power cut left there.
  */
 import { Done, FlashOp } from "../abi";
-import { copy, fill } from "../bytes/text";
+import { constantTimeEqual, copy, fill } from "../bytes/text";
 import { STATE_AT } from "../crypto/block";
 import { Digest, DIGEST_MAX, DigestContext, digestFinal, digestInit, digestUpdate } from "../crypto/hmac";
 import { ERASE_AHEAD, HASH_SLICE, HTTP_BLOCK, READ_BACK } from "../profile";
@@ -20,6 +20,8 @@ import { Mark, markState } from "./update_state";
 const BLOCK: u32 = HTTP_BLOCK;
 /** Bytes of the two half-windows. */
 export const IMAGE_WINDOW: u32 = 2 * BLOCK;
+/** Whether so much is read back at a time that it is compared by words. */
+const QUICK: bool = READ_BACK > 512;
 /** Bytes from one mark to the next, at least. */
 export const MARK_INTERVAL: u32 = 32768;
 
@@ -220,7 +222,8 @@ function answered(i: Image): void {
     i.stage = Stage.ReadBack;
   } else {
     const block = i.window + (i.done & (IMAGE_WINDOW - 1)) + i.compared;
-    if (!same(block, i.readBack, i.flash.len)) {
+    const len = i.flash.len;
+    if (!(QUICK ? same(block, i.readBack, len) : constantTimeEqual(block, i.readBack, len))) {
       i.failed = true;
       return;
     }

@@ -10,7 +10,7 @@
  * into the next sector and its header, with the next sequence number, is written last: until then the old sector holds.
  */
 import { Done, FlashOp } from "../abi";
-import { copy, fill } from "../bytes/text";
+import { constantTimeEqual, copy, fill } from "../bytes/text";
 import { crc32 } from "../crypto/crc";
 import { Flash, FLASH_PENDING, flashIdle, flashResult, flashStart, padded } from "./flash";
 import { Mark, markHolds, UpdateState } from "./update_state";
@@ -351,7 +351,5 @@ function written(j: Journal): u32 {
 }
 
 function same(j: Journal): bool {
-  const size = written(j);
-  for (let i: u32 = 0; i < size; i++) if (load<u8>(j.page + i) != load<u8>(j.page + JOURNAL_PAGE + i)) return false;
-  return true;
+  return constantTimeEqual(j.page, j.page + JOURNAL_PAGE, written(j));
 }

@@ -4,14 +4,14 @@
  * length.
  */
 import { Code } from "../abi";
-import { equals, equalsIgnoreCase, fill, hexDecode, L, parseU32, S, wordIndex } from "../bytes/text";
+import { equals, equalsIgnoreCase, fill, hexDecode, L, parseU32, plainText, S, wordIndex } from "../bytes/text";
 import { JsonReader, JsonToken, jsonKeyPtr } from "../codec/json";
 import { Digest, digestLength } from "../crypto/hmac";
+import { URL_MAX, WITH_SIGNATURES } from "../profile";
 
 /** Longest version, bytes (Alink §8 DestVersion). */
 export const VERSION_MAX: u32 = 64;
-/** Longest URL, bytes; presigned ones with a token reach about 825. */
-export const URL_MAX: u32 = 1024;
+export const VERSION_MARKS: usize = S("-._");
 const SIGN_MAX: u32 = 64;
 /** Base64 of 256 bytes. */
 const SIGNATURE_MAX: u32 = 344;
@@ -79,7 +79,7 @@ export function offerInit(o: Offer): void {
   o.otherModule = false;
   o.refusal = 0;
   o.signLength = 0;
-  o.signatureLength = 0;
+  if (WITH_SIGNATURES) o.signatureLength = 0;
   o.field = Field.None;
 }
 
@@ -97,8 +97,8 @@ function fieldOf(ptr: usize, len: u32): Field {
 export function offerKey(o: Offer, r: JsonReader): void {
   o.any = true;
   o.field = fieldOf(jsonKeyPtr(r), r.keyLen);
-  if (o.field == Field.Signature && o.signature == 0) o.field = Field.None;
-  if (o.brief && (o.field == Field.Url || o.field == Field.Signature)) {
+  if (o.field == Field.Signature && (!WITH_SIGNATURES || o.signature == 0)) o.field = Field.None;
+  if (o.brief && (o.field == Field.Url || (WITH_SIGNATURES && o.field == Field.Signature))) {
     o.urlLength = 1;
     o.field = Field.None;
   }
@@ -113,7 +113,7 @@ export function offerKey(o: Offer, r: JsonReader): void {
   } else if (o.field == Field.Sign) {
     r.out = o.scratch;
     r.cap = SIGN_MAX;
-  } else if (o.field == Field.Signature) {
+  } else if (WITH_SIGNATURES && o.field == Field.Signature) {
     r.out = o.signature;
     r.cap = SIGNATURE_MAX;
   } else if (o.field == Field.None) r.cap = 0;
@@ -146,6 +146,7 @@ export function offerValue(o: Offer, r: JsonReader, token: JsonToken): void {
       o.signLength = r.len;
       break;
     case Field.Signature:
+      if (!WITH_SIGNATURES) break;
       o.signatureLength = r.len;
       break;
     case Field.Md5:
@@ -173,13 +174,7 @@ export function offerValue(o: Offer, r: JsonReader, token: JsonToken): void {
 
 /** Versions are 1–64 of letters, digits, dot, underscore and hyphen (Alink §8). */
 export function plainVersion(ptr: usize, len: u32): bool {
-  if (len == 0 || len > VERSION_MAX) return false;
-  for (let i: u32 = 0; i < len; i++) {
-    const c: u32 = load<u8>(ptr + i);
-    const letter = (c | 32) - 97 < 26;
-    if (!letter && c - 48 >= 10 && c != 46 && c != 95 && c != 45) return false;
-  }
-  return true;
+  return len - 1 < VERSION_MAX && plainText(ptr, len, VERSION_MARKS);
 }
 
 /** The document is complete. -> Ok, or why the offer cannot be taken. */

@@ -12,11 +12,11 @@
 import { Boot, BootOp, Code, Done, Want } from "../abi";
 import { constantTimeEqual, S } from "../bytes/text";
 import { Digest, digestLength } from "../crypto/hmac";
-import { HTTP_BLOCK } from "../profile";
+import { HTTP_BLOCK, WITH_CONFIRM, WITH_QUIET, WITH_SIGNATURES } from "../profile";
 import { Alink } from "./alink";
 import { backoffNext } from "./backoff";
 import { fetchStart } from "./fetch";
-import { FetchPhase } from "./fetch_task";
+import { fetchHeld, FetchPhase } from "./fetch_task";
 import { Flash, slotLength } from "./flash";
 import { imageComplete, imageDigest, imageDrained, imageInit, imageMarked, imageResume, imageStep } from "./image";
 import { journalBusy, journalFailed, journalPut, Kind } from "./journal";
@@ -73,7 +73,7 @@ export function updateResume(u: Update): void {
 export function updateConnected(u: Update): void {
   u.informDue = true;
   u.informId = 0;
-  if (u.decision != Decision.Later) u.askDue = false;
+  if (!WITH_CONFIRM || u.decision != Decision.Later) u.askDue = false;
   u.asked = 0;
 }
 
@@ -147,12 +147,12 @@ export function updateWant(u: Update): i32 {
 /** Go on by one bounded step. -> whether there is more to do now. */
 export function updateStep(u: Update, now: u32): bool {
   u.now = now;
-  u.fetch.held = quietLeft(u.policy, now) != 0;
+  if (WITH_QUIET) u.fetch.held = quietLeft(u.policy, now) != 0;
   // a failure is told first: the version may bring the next package, whose task a late report would end
   if (u.informDue && u.task < Task.Drain) inform(u);
-  if (u.task == Task.Check) return updateCheck(u);
-  if (u.task == Task.Ask && u.decision != Decision.None) updateDecided(u);
-  const pause = u.policy.pause && u.task == Task.Fetch && !u.fetch.held;
+  if (WITH_SIGNATURES && u.task == Task.Check) return updateCheck(u);
+  if (WITH_CONFIRM && u.task == Task.Ask && u.decision != Decision.None) updateDecided(u);
+  const pause = u.policy.pause && u.task == Task.Fetch && !fetchHeld(u.fetch);
   if (pause != u.paused) pauseLink(u);
   if (u.askDue && reached(now, u.askAt) && (u.task == Task.Idle || u.task == Task.Renew)) askForFirmware(u);
   if (u.trial && u.task == Task.Idle && u.running.how == Boot.Trial && reached(now, u.trialDue)) {
@@ -185,7 +185,7 @@ function recorded(u: Update): void {
       return;
     case Task.Verified:
       // nobody wants a restart in the quiet hours
-      if (!u.fetch.held) ask(u, Task.Activate, BootOp.Activate, u.state.slot);
+      if (!fetchHeld(u.fetch)) ask(u, Task.Activate, BootOp.Activate, u.state.slot);
       return;
     case Task.Activated:
       u.due = u.now + LEAVE_TIMEOUT;
@@ -304,7 +304,8 @@ function drain(u: Update): void {
 /** Milliseconds until updateStep has something to do; -1 = nothing that time alone brings. */
 export function updateTimeout(u: Update): i32 {
   if (u.task == Task.Leave || u.task == Task.Renew) return left(u, u.due);
-  if (u.task == Task.Fetch || u.task == Task.Verified) return u.fetch.held ? <i32>quietLeft(u.policy, u.now) : -1;
+  if (WITH_QUIET && (u.task == Task.Fetch || u.task == Task.Verified))
+    return u.fetch.held ? <i32>quietLeft(u.policy, u.now) : -1;
   if (u.task != Task.Idle) return -1;
   let ms: i32 = u.trial && u.running.how == Boot.Trial ? left(u, u.trialDue) : -1;
   if (u.askDue && u.alink.session.phase == Phase.Ready && (ms < 0 || left(u, u.askAt) < ms)) ms = left(u, u.askAt);

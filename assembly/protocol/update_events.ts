@@ -13,7 +13,7 @@ import {
   writerInit,
 } from "../bytes/writer";
 import { describe } from "./describe";
-import { eventBegin, eventEnd, Events } from "./events";
+import { eventOf, eventEnd, Events } from "./events";
 import * as events from "./events";
 import { Digest, digestLength } from "../crypto/hmac";
 import { UpdateState, updateDigest, updateFrom, updateVersion } from "./update_state";
@@ -44,7 +44,7 @@ function putDigest(w: Writer, s: UpdateState): void {
 
 /** `ask`: the application has to decide. */
 export function emitOffered(e: Events, s: UpdateState, ask: bool): void {
-  const w = eventBegin(e, S('{"event":"update.offered"'));
+  const w = eventOf(e, S('update.offered"'));
   putVersion(w, s);
   putSize(w, s.size);
   putText(w, s.method == Digest.Md5 ? S(',"signMethod":"md5"') : S(',"signMethod":"sha256"'));
@@ -53,7 +53,7 @@ export function emitOffered(e: Events, s: UpdateState, ask: bool): void {
 }
 
 export function emitProgress(e: Events, percent: u32, bytes: u32, size: u32): void {
-  const w = eventBegin(e, S('{"event":"update.progress","step":'));
+  const w = eventOf(e, S('update.progress","step":'));
   putDecimal(w, percent);
   putText(w, S(',"bytes":'));
   putDecimal(w, bytes);
@@ -62,7 +62,7 @@ export function emitProgress(e: Events, percent: u32, bytes: u32, size: u32): vo
 }
 
 export function emitVerified(e: Events, s: UpdateState): void {
-  const w = eventBegin(e, S('{"event":"update.verified"'));
+  const w = eventOf(e, S('update.verified"'));
   putVersion(w, s);
   putSize(w, s.size);
   putDigest(w, s);
@@ -71,14 +71,14 @@ export function emitVerified(e: Events, s: UpdateState): void {
 }
 
 export function emitRestart(e: Events, s: UpdateState): void {
-  const w = eventBegin(e, S('{"event":"update.restart"'));
+  const w = eventOf(e, S('update.restart"'));
   putVersion(w, s);
   putSlot(w, s);
   eventEnd(e, Event.UpdateRestart);
 }
 
 export function emitConfirmed(e: Events, s: UpdateState): void {
-  const w = eventBegin(e, S('{"event":"update.confirmed","from":"'));
+  const w = eventOf(e, S('update.confirmed","from":"'));
   putBytes(w, updateFrom(s), s.fromLength);
   putByte(w, 34);
   putVersion(w, s);
@@ -90,7 +90,7 @@ export function emitConfirmed(e: Events, s: UpdateState): void {
 
 export function emitFailed(e: Events, s: UpdateState, scratch: usize): void {
   const length = putDescription(e.writer, scratch, s);
-  const w = eventBegin(e, S('{"event":"update.failed"'));
+  const w = eventOf(e, S('update.failed"'));
   putVersion(w, s);
   putText(w, S(',"step":'));
   putSigned(w, s.step);

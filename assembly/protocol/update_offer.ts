@@ -2,6 +2,7 @@
 import { Code } from "../abi";
 import { constantTimeEqual, copy, S } from "../bytes/text";
 import { rsaStep } from "../crypto/rsa";
+import { WITH_CONFIRM, WITH_SIGNATURES, WITH_VERSION_ORDER } from "../profile";
 import { slotLength } from "./flash";
 import { DIGEST_MAX, offerEnd, VERSION_MAX } from "./offer";
 import { fetchStart } from "./fetch";
@@ -49,7 +50,7 @@ export function updateOffer(u: Update): void {
     return fetchStart(u.fetch, o.urlLength);
   }
   take(u);
-  if (code != Code.Ok || !u.policy.keyed) return judge(u, code);
+  if (!WITH_SIGNATURES || code != Code.Ok || !u.policy.keyed) return judge(u, code);
   if (!signatureStart(u)) return judge(u, Code.BadSignature);
   u.task = Task.Check;
 }
@@ -58,7 +59,8 @@ export function updateOffer(u: Update): void {
 function rival(u: Update, code: i32): void {
   const o = u.offer;
   if (code == Code.Ok && sameOffer(u)) return;
-  const newer = versionCompare(o.version, o.versionLength, updateVersion(u.state), u.state.versionLength) > 0;
+  const newer =
+    WITH_VERSION_ORDER && versionCompare(o.version, o.versionLength, updateVersion(u.state), u.state.versionLength) > 0;
   if (code == Code.Ok && newer) replaced(u);
   else u.missed = true;
 }
@@ -80,11 +82,11 @@ export function updateCheck(u: Update): bool {
 /** `code`: what is known against the offer so far. */
 function judge(u: Update, code: i32): void {
   const refusal = code == Code.Ok ? admissible(u) : code;
-  const ask = refusal == Code.Ok && u.policy.ask && !u.known;
+  const ask = WITH_CONFIRM && refusal == Code.Ok && u.policy.ask && !u.known;
   emitOffered(u.events, u.state, ask);
   if (refusal != Code.Ok)
     return fail(u, Failure.Upgrade, refusal, refusal == Code.OverLimit ? <i32>slotLength(u.flash, u.state.slot) : 0);
-  u.fetch.plainAllowed = u.signed || u.policy.plainHttp;
+  u.fetch.plainAllowed = (WITH_SIGNATURES && u.signed) || u.policy.plainHttp;
   u.decision = Decision.None;
   if (ask) u.task = Task.Ask;
   else accept(u);
@@ -139,7 +141,7 @@ function take(u: Update): void {
   s.fromLength = <u8>u.running.versionLength;
   copy(updateFrom(s), u.running.version, u.running.versionLength);
   u.fetch.urlLength = o.urlLength;
-  u.signed = false;
+  if (WITH_SIGNATURES) u.signed = false;
   u.percent = 0;
   u.reported = 0;
   u.renewed = 0;

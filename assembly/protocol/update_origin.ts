@@ -5,6 +5,7 @@ import { litLen, litPtr } from "../bytes/text";
 import { urlParse, urlTls } from "../codec/url";
 import { Digest, digestFinal, digestInit, digestLength, digestUpdate } from "../crypto/hmac";
 import { RSA_LENGTH, Rsa, rsaInit, rsaMatches } from "../crypto/rsa";
+import { WITH_SIGNATURES, WITH_VERSION_ORDER } from "../profile";
 import { slotLength } from "./flash";
 import { updateDigest } from "./update_state";
 import { Update } from "./update_task";
@@ -37,11 +38,11 @@ export function admissible(u: Update): i32 {
   const o = u.offer;
   if (u.flash.sector == 0) return Code.Unsupported;
   if (u.state.size > slotLength(u.flash, u.state.slot)) return Code.OverLimit;
-  const floor = litLen(p.floor);
+  const floor = WITH_VERSION_ORDER ? litLen(p.floor) : 0;
   if (floor != 0 && versionCompare(o.version, o.versionLength, litPtr(p.floor), floor) < 0) return Code.Downgrade;
   const parsed = urlParse(u.url, o.url, u.fetch.urlLength);
   if (parsed < 0) return parsed;
   // what is signed may come over any path
-  if (u.signed) return Code.Ok;
+  if (WITH_SIGNATURES && u.signed) return Code.Ok;
   return (u.alink.session.secure || p.plainMqtt) && (urlTls(u.url) || p.plainHttp) ? Code.Ok : Code.NotAllowed;
 }

@@ -3,6 +3,7 @@
  */
 import { BootOp } from "../abi";
 import { Url } from "../codec/url";
+import { WITH_CONFIRM } from "../profile";
 import { Alink } from "./alink";
 import { Backoff } from "./backoff";
 import { Events } from "./events";
@@ -149,7 +150,7 @@ export function abandon(u: Update): void {
 
 /** Ask for a package that waits, after `ms`; what the application has put off is not asked for earlier. */
 export function askSoon(u: Update, ms: u32): void {
-  if (u.askDue && u.decision == Decision.Later) return;
+  if (WITH_CONFIRM && u.askDue && u.decision == Decision.Later) return;
   u.askDue = true;
   u.askAt = u.now + ms;
 }

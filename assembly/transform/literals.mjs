@@ -4,7 +4,8 @@
 // then the UTF-8 bytes. All literals of a compilation stand once each in one data segment, in the order in which the
 // compiler read them, so equal sources give equal bytes. Without this transform bytes/text refuses to compile.
 //
-// `L("several words")` becomes the address of a list: each word as such a literal, then a length of zero.
+// `L("several words")` becomes the address of a list: each word as such a literal, then a length of zero. Lists come first,
+// so that a literal which is a word of one needs no bytes of its own.
 //
 // How: every `S("text")` is rewritten to `(S + offset)`, and the function S in bytes/text to a constant that holds the
 // segment's address. Both are constants to the compiler, so S may stand in a constant's initialiser and in
@@ -12,16 +13,17 @@
 
 import * as asc from "assemblyscript";
 import { Transform } from "assemblyscript/transform";
+import { compiled } from "./scout.mjs";
 
 /** Longest literal, in bytes: its length is kept in one byte. */
 const LITERAL_MAX = 255;
 
 const MODULE = /(^|\/)bytes\/text$/;
 
-/** @param {string} code @returns the statements of `code` */
-function parse(code) {
+/** @returns the statements of `code`, as if they stood in the file of `path` */
+function parse(code, path = "literals.generated.ts") {
   const parser = new asc.Parser();
-  parser.parseFile(code, "literals.generated.ts", true);
+  parser.parseFile(code, path, true);
   return parser.sources[0].statements;
 }
 
@@ -55,7 +57,12 @@ class Segment {
     const offset = this.bytes.length;
     this.#offsets.set(key, offset);
     if (!list) this.bytes.push(utf8.length, ...utf8);
-    else for (const word of [...text.split(" "), ""]) this.bytes.push(word.length, ...Buffer.from(word, "latin1"));
+    else
+      for (const word of [...text.split(" "), ""]) {
+        // a word of a list is a literal as well
+        if (!this.#offsets.has(`text ${word}`)) this.#offsets.set(`text ${word}`, this.bytes.length);
+        this.bytes.push(word.length, ...Buffer.from(word, "latin1"));
+      }
     return offset;
   }
 }
@@ -78,41 +85,81 @@ function knowsS(source, home) {
   );
 }
 
+/** Replaces the calls of S and L in these sources by what `made` gives for each: the text of an expression, or undefined. */
+function replaceCalls(sources, made) {
+  const visit = (node) => {
+    const text = isCallOf(node, "S") || isCallOf(node, "L") ? made(node) : undefined;
+    if (text === undefined) {
+      if (!isCallOf(node, "S") && !isCallOf(node, "L")) rewriteChildren(node, visit);
+      return node;
+    }
+    const point = (part) => {
+      part.range = node.range;
+      rewriteChildren(part, point);
+      return part;
+    };
+    return point(parse(`(${text});`)[0].expression);
+  };
+  for (const source of sources) rewriteChildren(source, visit);
+}
+
+/** @returns why the call is no literal, if so */
+function fault(call) {
+  if (call.args.length !== 1 || !isString(call.args[0]))
+    return "S takes exactly one string literal, known when the program is compiled";
+  if (isCallOf(call, "L") && !/^[!-~]+( [!-~]+)+$/.test(call.args[0].value))
+    return "L takes ASCII words with one blank between each two";
+  return undefined;
+}
+
+const keyOf = (call) => `${call.expression.text} ${call.args[0].value}`;
+
+/** @returns the keys of the literals that compiled code names, of those in `keys`: the others have no place in the module */
+function namedLiterals(program, home, keys) {
+  const numbers = new Map(keys.map((key, i) => [key, `S_${i}`]));
+  const prepare = (sources) => {
+    const text = sources.find((s) => s.internalPath === home.internalPath);
+    for (const source of sources.filter((s) => knowsS(s, text))) {
+      const used = new Set();
+      replaceCalls([source], (call) => {
+        const name = fault(call) === undefined ? numbers.get(keyOf(call)) : undefined;
+        used.add(name ?? "S");
+        return name;
+      });
+      const up = `./${"../".repeat(source.internalPath.split("/").length - 1)}`;
+      const line = `import { ${[...used].filter((name) => name !== "S").join(", ")} } from "${up}${home.internalPath}";`;
+      if (source !== text) source.statements.unshift(...parse(line, source.normalizedPath));
+    }
+    const constants = [...numbers.values()].map((name, i) => `@lazy export const ${name}: usize = ${i};`);
+    text.statements.unshift(...parse(constants.join("\n"), text.normalizedPath));
+  };
+  const named = new Set(compiled(program, prepare, home.internalPath, [...numbers.values()]));
+  return new Set(keys.filter((key) => named.has(numbers.get(key))));
+}
+
 export default class Literals extends Transform {
   afterParse(parser) {
     const home = parser.sources.find((s) => MODULE.test(s.internalPath));
     if (!home) return;
     const segment = new Segment();
-
-    const place = (call) => {
-      if (call.args.length !== 1 || !isString(call.args[0])) {
-        return "S takes exactly one string literal, known when the program is compiled";
-      }
-      const list = isCallOf(call, "L");
-      if (list && !/^[!-~]+( [!-~]+)+$/.test(call.args[0].value))
-        return "L takes ASCII words with one blank between each two";
-      return segment.add(call.args[0].value, list);
+    const sources = parser.sources.filter((source) => knowsS(source, home));
+    const keys = new Set();
+    const look = (node) => {
+      if ((isCallOf(node, "S") || isCallOf(node, "L")) && fault(node) === undefined) keys.add(keyOf(node));
+      rewriteChildren(node, look);
+      return node;
     };
-    const visit = (node) => {
-      if (!isCallOf(node, "S") && !isCallOf(node, "L")) {
-        rewriteChildren(node, visit);
-        return node;
-      }
-      const offset = place(node);
-      if (typeof offset === "string") {
-        parser.error(asc.DiagnosticCode.User_defined_0, node.range, offset);
-        return node;
-      }
-      const sum = parse(`(${node.expression.text} + ${offset});`)[0].expression;
-      const point = (part) => {
-        part.range = node.range;
-        rewriteChildren(part, point);
-        return part;
-      };
-      return point(sum);
-    };
-
-    for (const source of parser.sources) if (knowsS(source, home)) rewriteChildren(source, visit);
+    for (const source of sources) rewriteChildren(source, look);
+    const named = namedLiterals(this.program, home, [...keys]);
+    for (const key of named) if (key.startsWith("L ")) segment.add(key.slice(2), true);
+    replaceCalls(sources, (call) => {
+      const why = fault(call);
+      const known = why === undefined && named.has(keyOf(call));
+      const offset = why ?? (known ? segment.add(call.args[0].value, isCallOf(call, "L")) : 0);
+      if (typeof offset === "number") return `${call.expression.text} + ${offset}`;
+      parser.error(asc.DiagnosticCode.User_defined_0, call.range, offset);
+      return undefined;
+    });
     this.#define(home, segment);
   }
 
@@ -126,9 +173,7 @@ export default class Literals extends Transform {
       const at = home.statements.findIndex((s) => s.kind === asc.NodeKind.FunctionDeclaration && s.name.text === name);
       if (at < 0)
         throw new Error(`${home.normalizedPath} does not declare function ${name}, which literals are written with`);
-      const source = new asc.Parser();
-      source.parseFile(`@lazy export const ${name}: usize = ${value};`, home.normalizedPath, true);
-      home.statements[at] = source.sources[0].statements[0];
+      [home.statements[at]] = parse(`@lazy export const ${name}: usize = ${value};`, home.normalizedPath);
     }
   }
 }

@@ -9,13 +9,15 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import binaryen from "binaryen";
+import { base } from "./base.mjs";
+import { straighten } from "./logic.mjs";
 import { outline } from "./outline.mjs";
 import { leb, Op, read, walk, write } from "./wasm_tree.mjs";
 
 const HOT = /\/crypto\/(md5|sha1|sha256|crc|block|aes_small)|\/hmac\/blocks$|\/bytes\/text\//;
 
 /** Functions up to this size are put in the place of their calls before common code is looked for, and none afterwards. */
-const INLINED = 6;
+const INLINED = 5;
 
 /** The module after binaryen's optimizer and `passes`; it keeps every operand before the instruction that takes it. */
 function optimize(bytes, names, inlined, passes, merged = inlined !== 0) {
@@ -56,13 +58,29 @@ function addressFromZero(module) {
   return module;
 }
 
+/** An export that does nothing but call a function without parameters is that function. */
+function directExports(module) {
+  for (const one of module.exports) {
+    const { params, result, body } = one.target ?? {};
+    if (params?.length !== 0 || body.length !== 1 || body[0].op !== Op.Call) continue;
+    const { target, kids } = body[0];
+    if (kids.length === 0 && target.result === result) one.target = target;
+  }
+  const needed = new Set(module.exports.map((one) => one.target));
+  for (const fn of module.functions) walk(fn.body, (node) => node.op === Op.Call && needed.add(node.target));
+  module.functions = module.functions.filter((fn) => needed.has(fn));
+  return module;
+}
+
 /** @param {Uint8Array} bytes a module with names @returns {Uint8Array} a smaller one, with names too */
 export function shrink(bytes) {
   const module = read(optimize(bytes, true, INLINED, []));
   if (module.functions.some((fn) => fn.name === ""))
     throw new Error('the module has no names: compile it with "debug": true');
-  outline(module, (name) => HOT.test(name));
-  return write(addressFromZero(read(optimize(write(module), true, 0, []))));
+  const hot = (name) => HOT.test(name);
+  straighten(module, hot);
+  outline(module, hot);
+  return write(base(directExports(addressFromZero(read(optimize(write(module), true, 0, [])))), hot));
 }
 
 /** Every section but the custom ones, WebAssembly Core Specification 1.0, section 5.5. */

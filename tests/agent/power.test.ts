@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { wasm } from "../paths.js";
 import type { Torn } from "./flash_model.js";
 import { Bench, type Cut, type Geometry, type RunOptions } from "./power.js";
 import { type Batch, geometries, runBatches, type Tally } from "./power_batch.js";
@@ -39,6 +40,16 @@ test("so it does with marks to go on from, on every flash", async (t) => {
     (geometry, i): Batch => ({ geometry, kind: "single", count: 1, seed: 6 + i, every: 37 }),
   );
   t.diagnostic(judge(await runBatches(batches), 600));
+});
+
+test("so it does with agent-lite.wasm, of which the request stands in the window of the image", async (t) => {
+  const module = wasm("agent-lite");
+  const batches = geometries(SIZE).map(
+    (geometry, i): Batch => ({ geometry, kind: "single", count: 1, seed: 20 + i, every: 5, module }),
+  );
+  for (const [i, geometry] of geometries(MARKED_SIZE).entries())
+    batches.push({ geometry, kind: "single", count: 1, seed: 40 + i, every: 97, module });
+  t.diagnostic(judge(await runBatches(batches), 2_500));
 });
 
 test("an image that never gets as far as its module: the old one comes back, the failure is reported, the next update works", async (t) => {

@@ -7,7 +7,6 @@ export type Head = {
   status: number;
   length: number | undefined;
   chunked: boolean;
-  keepAlive: boolean;
   range: "none" | "part" | "unsatisfied";
   first: number;
   last: number;
@@ -29,17 +28,16 @@ const text = (ptr: number, length: number): string =>
 
 function head(r: number, cap: number): Head {
   const field = (index: number): number => unsigned(call("httpField", r, index));
-  const length = field(9);
+  const length = field(8);
   const stored = text(place.sink, Math.min(length, cap));
   return {
     status: field(0),
     length: field(1) ? field(2) : undefined,
     chunked: field(3) === 1,
-    keepAlive: field(4) === 1,
-    range: ranges[field(5)] ?? "none",
-    first: field(6),
-    last: field(7),
-    total: field(8),
+    range: ranges[field(4)] ?? "none",
+    first: field(5),
+    last: field(6),
+    total: field(7),
     location: length > cap ? `${stored}… of ${length}` : stored,
   };
 }
@@ -143,9 +141,9 @@ export function resolve(base: string, reference: string, cap = 2048): string | n
 }
 
 /** The request for `url`: all of it, or the bytes from..to. */
-export function get(url: string, range?: readonly [from: number, to: number], keepAlive = false, cap = 4096) {
+export function get(url: string, range?: readonly [from: number, to: number], cap = 4096) {
   const parsed = readUrl(url);
   if (typeof parsed === "number") throw new Error(`no URL: ${parsed}`);
   const [from, to] = range ?? [0, 0];
-  return written(call("httpGet", place.sink, cap, place.structure, from, to, range ? 1 : 0, keepAlive ? 1 : 0));
+  return written(call("httpGet", place.sink, cap, place.structure, from, to, range ? 1 : 0));
 }

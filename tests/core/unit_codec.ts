@@ -114,9 +114,9 @@ export function urlResolve(out: usize, cap: u32, u: usize, ptr: usize, len: u32)
 
 // ---- http
 
-export function httpGet(out: usize, cap: u32, u: usize, from: u32, to: u32, ranged: bool, keepAlive: bool): i32 {
+export function httpGet(out: usize, cap: u32, u: usize, from: u32, to: u32, ranged: bool): i32 {
   const w = writer(out, cap);
-  http.httpGet(w, changetype<url.Url>(u), from, to, ranged, keepAlive);
+  http.httpGet(w, changetype<url.Url>(u), from, to, ranged);
   return writerDone(w);
 }
 
@@ -151,14 +151,12 @@ export function httpField(r: usize, field: i32): u32 {
     case 3:
       return it.chunked ? 1 : 0;
     case 4:
-      return it.keepAlive ? 1 : 0;
-    case 5:
       return it.range;
-    case 6:
+    case 5:
       return it.rangeFirst;
-    case 7:
+    case 6:
       return it.rangeLast;
-    case 8:
+    case 7:
       return it.rangeTotal;
   }
   return it.locationLen;

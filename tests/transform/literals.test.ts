@@ -83,6 +83,39 @@ describe("S()", () => {
     assert.doesNotMatch(wat, /\(start|\(global/);
   });
 
+  it("has no bytes where only code names it that is not compiled", async () => {
+    const { wat, errors } = await compile(
+      `import { L, wordIndex } from "./bytes/text";
+       const ON: bool = !isDefined(NOWHERE);
+       const OFF: bool = !ON;
+       const T = memory.data<usize>([S("in a table")]);
+       function never(): usize { return S("of a function that nobody calls"); }
+       export function a(): usize {
+         if (OFF) return S("dead") + never();
+         return ON ? S("alive") : S("dead, too");
+       }
+       export function t(i: usize): i32 { return wordIndex(T, <u32>i, OFF ? L("no list") : L("one list"), false); }`,
+    );
+    assert.equal(errors, "");
+    assert.match(wat, /in a table/);
+    assert.match(wat, /alive/);
+    assert.match(wat, /one\\04list/);
+    assert.doesNotMatch(wat, /dead|nobody|\\02no/);
+  });
+
+  it("is the word of a list where one has it", async () => {
+    const { wat, wasm, errors } = await compile(
+      `import { L, wordIndex } from "./bytes/text";
+       export function a(): usize { return S("two"); }
+       export function b(): usize { return L("one two three"); }`,
+    );
+    assert.equal(errors, "");
+    assert.equal(wat.match(/\\03two/g)?.length, 1);
+    const { exports } = await WebAssembly.instantiate(await WebAssembly.compile(wasm), {});
+    const { a, b } = exports as Record<string, () => number>;
+    assert.equal(a!() - b!(), 4);
+  });
+
   it("gives the same bytes for the same sources", async () => {
     const body = `export function a(): usize { return S("b") + S("a"); }`;
     assert.deepEqual((await compile(body)).wasm, (await compile(body)).wasm);

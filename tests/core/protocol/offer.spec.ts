@@ -1,11 +1,11 @@
 import { Code } from "../../../assembly/abi";
 import { JsonReader, JsonToken, jsonInit, jsonNext } from "../../../assembly/codec/json";
+import { URL_MAX } from "../../../assembly/profile";
 import { Digest } from "../../../assembly/crypto/hmac";
 import {
   DIGEST_MAX,
   OFFER_SCRATCH,
   Offer,
-  URL_MAX,
   VERSION_MAX,
   offerEnd,
   offerInit,
