@@ -20,12 +20,12 @@ import {
 import { Link, Request } from "../protocol/coap_task";
 import { eventBegin, eventEnd, eventsKind, eventsRoom } from "../protocol/events";
 import { IN_WINDOW } from "../profile";
-import { assemble, assembleFirst } from "./coap_assemble";
+import { assemble } from "./coap_assemble";
 import { readConfiguration } from "./coap_config";
 import { answered, inboxStep } from "./coap_inbox";
+import { wire } from "./coap_wiring";
 
 export function configure(length: i32): i32 {
-  assembleFirst();
   if (AGENT.assembled) return Code.BadState;
   if (length < 0 || length > IN_WINDOW || (length == 0 && AGENT.left == 0)) return Code.BadArgument;
   return readConfiguration(length);
@@ -43,10 +43,10 @@ export function wallClock(): i32 {
 }
 
 export function poll(nowMs: i32): i32 {
-  assembleFirst();
   if (AGENT.refused) return Code.BadArgument;
   if (!AGENT.present) return Code.BadState;
   if (!AGENT.assembled) {
+    wire();
     const code = assemble();
     if (code < 0) return code;
     AGENT.assembled = true;

@@ -1,25 +1,10 @@
-/** Puts the agent over CoAP together: hands every structure the buffers and the neighbours it works with. */
+/** Puts the agent over CoAP together from its configuration. Who works with whose buffers is known before: see coap_wiring.ts. */
 import { Code } from "../abi";
 import { copy, equalsIgnoreCase, litLen, litPtr, S } from "../bytes/text";
 import { putByte, putText, writerDone, writerInit } from "../bytes/writer";
 import * as arena from "../coap_arena";
-import { ENVELOPE_HEAD, SECRET_MAX } from "../protocol/coap_task";
-import { eventsInit } from "../protocol/events";
 import { complete, refuseEndpoint } from "./coap_config";
 import { ENDPOINT_MAX } from "./coap_state";
-
-/** Where the random of /auth stands in the scratch memory: behind what its other members are read into. */
-const NONCE_AT: u32 = 24;
-/** Between two pulls when the configuration names no time, ms. */
-const PULL: u32 = 60000;
-
-/** What the configuration needs: it may be refused before anything else exists, and it overrides what stands here. */
-export function assembleFirst(): void {
-  if (arena.EVENTS.buffer != 0) return;
-  eventsInit(arena.EVENTS, arena.EVENT_BUFFER, arena.EVENT_WRITER);
-  arena.SESSION.pullMs = PULL;
-  arena.IDENTITY.signMethod = 2;
-}
 
 /** The configuration is complete. -> Ok, or BadArgument after a Fault event that names what is missing. */
 export function assemble(): i32 {
@@ -43,9 +28,7 @@ export function assemble(): i32 {
     putText(w, S(".coap.cn-shanghai.link.aliyuncs.com"));
     store<u8>(arena.ENDPOINT, writerDone(w));
   }
-  if (!peer()) return refuseEndpoint();
-  wire();
-  return Code.Ok;
+  return peer() ? Code.Ok : refuseEndpoint();
 }
 
 /** Make coap://host[:port] in its place udp://host:port, one character shorter. */
@@ -83,43 +66,4 @@ function nameCharacter(c: u32, bracket: bool): bool {
   if (c - 48 < 10 || c == 0x2e) return true;
   const letter = (c | 32) - 97;
   return bracket ? c == 0x3a || letter < 6 : letter < 26 || c == 0x2d || c == 0x5f;
-}
-
-function wire(): void {
-  const i = arena.IDENTITY;
-  i.productKey = arena.PRODUCT_KEY;
-  i.deviceName = arena.DEVICE_NAME;
-  i.deviceSecret = arena.DEVICE_SECRET;
-  i.clientId = arena.CLIENT_ID;
-  i.timestamp = arena.TIMESTAMP;
-  const e = arena.EXCHANGE;
-  e.writer = arena.SESSION_WRITER;
-  e.message = arena.MESSAGE;
-  e.random = arena.RANDOM;
-  e.tx = arena.TX_WINDOW;
-  e.rx = arena.RX_WINDOW;
-  const r = arena.REPLY;
-  r.reader = arena.READER;
-  r.events = arena.EVENTS;
-  r.identity = i;
-  r.token = arena.TOKEN;
-  r.nonce = arena.SCRATCH + NONCE_AT;
-  r.secretMax = SECRET_MAX;
-  r.scratch = arena.SCRATCH;
-  r.tag = arena.REPLY_TAG;
-  r.tags = arena.REPLY_TAGS;
-  const s = arena.SESSION;
-  s.exchange = e;
-  s.reply = r;
-  s.identity = i;
-  s.hmac = arena.HMAC;
-  s.aes = arena.AES;
-  s.codec = arena.CODEC;
-  arena.CODEC.stack = arena.CODEC_STACK;
-  s.backoff = arena.BACKOFF;
-  s.mac = arena.SCRATCH;
-  s.token = arena.TOKEN;
-  s.nonce = r.nonce;
-  s.version = arena.VERSION;
-  s.body = arena.IN_FRAME + ENVELOPE_HEAD;
 }

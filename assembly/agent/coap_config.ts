@@ -31,6 +31,8 @@ import { ENDPOINT_MAX } from "./coap_state";
 /** Bytes of a document that are read in one call: bounds its work. */
 const SLICE: u32 = 128;
 const GO_ON: i32 = 1;
+/** Between two pulls when the configuration names no time, ms. */
+const PULL: u32 = 60000;
 /** Bytes of a word or a number. */
 const WORD: u32 = 16;
 
@@ -133,6 +135,11 @@ export function refuseEndpoint(): i32 {
 export function readConfiguration(length: u32): i32 {
   const r = READER;
   if (length != 0) {
+    if (!AGENT.configured) {
+      AGENT.configured = true;
+      SESSION.pullMs = PULL;
+      IDENTITY.signMethod = Digest.Sha256;
+    }
     jsonInit(r);
     r.at = IN_FRAME + ENVELOPE_HEAD;
     AGENT.left = length;

@@ -6,6 +6,8 @@ export const ENDPOINT_MAX: u32 = 128;
 @unmanaged
 @final
 export class CoapAgent {
+  /** A document came, and before it the settings that it may change. */
+  configured: bool = false;
   /** The last document was read to its end; one was refused; the agent was put together. */
   present: bool = false;
   refused: bool = false;

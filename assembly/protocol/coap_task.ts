@@ -9,6 +9,8 @@ import { Identity } from "./sign";
 
 /** Longest token and longest `random` of the platform, bytes. */
 export const SECRET_MAX: u32 = 64;
+/** Where the random of /auth stands in the scratch memory: behind what its other members are read into. */
+export const NONCE_AT: u32 = 24;
 /** Room before and behind the application's JSON for the envelope around it. */
 export const ENVELOPE_HEAD: u32 = 80;
 export const ENVELOPE_TAIL: u32 = 40;

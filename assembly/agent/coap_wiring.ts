@@ -1,0 +1,73 @@
+/**
+ * Which structure or buffer each pointer between the structures of the agent over CoAP stands for: as wiring.ts, every line
+ * is a constant of the compilation.
+ */
+import {
+  AES,
+  BACKOFF,
+  CLIENT_ID,
+  CODEC,
+  CODEC_STACK,
+  DEVICE_NAME,
+  DEVICE_SECRET,
+  EVENT_BUFFER,
+  EVENT_WRITER,
+  EVENTS,
+  EXCHANGE,
+  HMAC,
+  IDENTITY,
+  IN_FRAME,
+  MESSAGE,
+  PRODUCT_KEY,
+  RANDOM,
+  READER,
+  REPLY,
+  REPLY_TAG,
+  REPLY_TAGS,
+  RX_WINDOW,
+  SCRATCH,
+  SESSION,
+  SESSION_WRITER,
+  TIMESTAMP,
+  TOKEN,
+  TX_WINDOW,
+  VERSION,
+} from "../coap_arena";
+import { ENVELOPE_HEAD, NONCE_AT, SECRET_MAX } from "../protocol/coap_task";
+
+export function wire(): void {
+  EVENTS.buffer = EVENT_BUFFER;
+  EVENTS.writer = EVENT_WRITER;
+  IDENTITY.productKey = PRODUCT_KEY;
+  IDENTITY.deviceName = DEVICE_NAME;
+  IDENTITY.deviceSecret = DEVICE_SECRET;
+  IDENTITY.clientId = CLIENT_ID;
+  IDENTITY.timestamp = TIMESTAMP;
+  EXCHANGE.writer = SESSION_WRITER;
+  EXCHANGE.message = MESSAGE;
+  EXCHANGE.random = RANDOM;
+  EXCHANGE.tx = TX_WINDOW;
+  EXCHANGE.rx = RX_WINDOW;
+  REPLY.reader = READER;
+  REPLY.events = EVENTS;
+  REPLY.identity = IDENTITY;
+  REPLY.token = TOKEN;
+  REPLY.nonce = SCRATCH + NONCE_AT;
+  REPLY.secretMax = SECRET_MAX;
+  REPLY.scratch = SCRATCH;
+  REPLY.tag = REPLY_TAG;
+  REPLY.tags = REPLY_TAGS;
+  SESSION.exchange = EXCHANGE;
+  SESSION.reply = REPLY;
+  SESSION.identity = IDENTITY;
+  SESSION.hmac = HMAC;
+  SESSION.aes = AES;
+  SESSION.codec = CODEC;
+  SESSION.backoff = BACKOFF;
+  SESSION.mac = SCRATCH;
+  SESSION.token = TOKEN;
+  SESSION.nonce = SCRATCH + NONCE_AT;
+  SESSION.version = VERSION;
+  SESSION.body = IN_FRAME + ENVELOPE_HEAD;
+  CODEC.stack = CODEC_STACK;
+}
