@@ -12,7 +12,7 @@ import { ENVELOPE_HEAD, Request, Step } from "../protocol/coap_task";
 import { sessionStart, sessionStop } from "../protocol/coap_session";
 import { eventBegin, eventEnd } from "../protocol/events";
 import { IN_WINDOW } from "../profile";
-import { ownTopic } from "../protocol/topics";
+import { ownTopic } from "../protocol/own_topic";
 
 /** Bytes checked in one step. */
 const SLICE: u32 = 128;

@@ -3,10 +3,11 @@
  * that /pull brings, `[{"topic":…,"payload":{…}}]`, of which property sets go on to the application as they come.
  */
 import { Event, Piece } from "../abi";
-import { copy, equals, litLen, parseU32, S } from "../bytes/text";
+import { copy, equals, parseU32, S } from "../bytes/text";
 import { putByte, putDecimal, putText } from "../bytes/writer";
 import { JsonReader, JsonToken, jsonFinish, jsonInit, jsonKeyPtr, jsonNext } from "../codec/json";
 import { Events, pieceBegin, pieceEnd } from "./events";
+import { topicOwn, topicSkip } from "./own_topic";
 import { Identity } from "./sign";
 
 /** Longest id of a request that can be answered, as JSON. */
@@ -234,15 +235,6 @@ function tag(r: CoapReply, token: JsonToken): void {
 
 /** Whether the topic is /sys/{pk}/{dn}/thing/service/property/set of this device. */
 function ownSet(r: CoapReply, len: u32): bool {
-  let at = skip(r, 0, len, S("/sys/"));
-  at = skip(r, at, len, r.identity.productKey);
-  at = skip(r, at, len, S("/"));
-  at = skip(r, at, len, r.identity.deviceName);
-  return skip(r, at, len, S("/thing/service/property/set")) == len;
-}
-
-/** -> the place behind the text when it stands at `at`, else more than any length. */
-function skip(r: CoapReply, at: u32, len: u32, text: usize): u32 {
-  const n = litLen(text);
-  return at <= len && n <= len - at && equals(r.scratch + at, n, text) ? at + n : u32.MAX_VALUE;
+  const at = topicOwn(r.identity, r.scratch, len, S("/sys/"));
+  return topicSkip(r.scratch, len, at, S("/thing/service/property/set")) == <i32>len;
 }
