@@ -10,8 +10,8 @@ import { Aes } from "./crypto/aes_context";
 import { Hmac } from "./crypto/hmac";
 import { Backoff, Random } from "./protocol/backoff";
 import { DATAGRAM, Exchange } from "./protocol/coap_exchange";
-import { CoapReply, REPLY_TOPIC, TAG_MAX, TAG_TABLE } from "./protocol/coap_reply";
-import { CoapSession, ENVELOPE_HEAD, ENVELOPE_TAIL, SECRET_MAX } from "./protocol/coap_task";
+import { CoapReply, REPLY_VALUE, SECRET_MAX, TAG_TABLE } from "./protocol/coap_reply";
+import { CoapSession, ENVELOPE_HEAD, ENVELOPE_TAIL } from "./protocol/coap_task";
 import { Events } from "./protocol/events";
 import { EVENT_QUEUE, IN_WINDOW } from "./profile";
 import { Identity } from "./protocol/sign";
@@ -45,15 +45,18 @@ export const DEVICE_NAME: usize = memory.data(1 + 32, 1);
 export const DEVICE_SECRET: usize = memory.data(1 + 64, 1);
 export const CLIENT_ID: usize = memory.data(1 + 64, 1);
 export const TIMESTAMP: usize = memory.data(1 + 20, 1);
+/** "1", or empty: piggy-backed responses, which the platform is not told. */
+export const ACK_MODE: usize = memory.data(1 + 1, 2);
 export const VERSION: usize = memory.data(1 + 64, 1);
 /** At first the endpoint, then the peer in its place. */
 export const ENDPOINT: usize = memory.data(1 + ENDPOINT_MAX + 8, 1);
 
 // what the platform gave out
 export const TOKEN: usize = memory.data(1 + SECRET_MAX, 1);
-/** What does not live from one step to the next: words of the configuration, entropy, digests, a topic, the random of /auth. */
-export const SCRATCH: usize = memory.data(REPLY_TOPIC);
-export const REPLY_TAG: usize = memory.data(TAG_MAX + 2, 1);
+/** The random of /auth. */
+export const NONCE: usize = memory.data(1 + SECRET_MAX, 1);
+/** What does not live from one step to the next: words of the configuration, entropy, a digest, a value of a response. */
+export const SCRATCH: usize = memory.data(REPLY_VALUE);
 /** Id of the property set that waits for the application. */
 export const REPLY_TAGS: usize = memory.data(TAG_TABLE, 4);
 

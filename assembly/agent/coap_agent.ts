@@ -3,8 +3,7 @@
  * work; while the event queue has no room, nothing goes on that could emit one and nothing is received.
  */
 import { Boot, Channel, Closed, Code, Counter, ENTROPY, Event, Want } from "../abi";
-import { S } from "../bytes/text";
-import { putBytes, putDecimal, putSigned, putText } from "../bytes/writer";
+import { litLen, S } from "../bytes/text";
 import { AGENT, ENDPOINT, EVENTS, EXCHANGE, RANDOM, SCRATCH, SESSION } from "../coap_arena";
 import { randomSeed } from "../protocol/backoff";
 import { DATAGRAM, exchangeInit, exchangeSent, exchangeTxLen, exchangeTxPtr } from "../protocol/coap_exchange";
@@ -18,10 +17,11 @@ import {
   sessionTimeout,
 } from "../protocol/coap_session";
 import { Link, Request } from "../protocol/coap_task";
-import { eventBegin, eventEnd, eventsKind, eventsRoom } from "../protocol/events";
+import { eventsKind, eventsRoom } from "../protocol/events";
 import { IN_WINDOW } from "../profile";
 import { assemble } from "./coap_assemble";
 import { readConfiguration } from "./coap_config";
+import { emit } from "./coap_events";
 import { answered, inboxStep } from "./coap_inbox";
 import { wire } from "./coap_wiring";
 
@@ -116,32 +116,19 @@ function work(): bool {
 
 function emitConnecting(): void {
   AGENT.attempt += 1;
-  const w = eventBegin(EVENTS, S('{"event":"device.connecting","peer":"'));
-  putBytes(w, ENDPOINT + 1, AGENT.peerLength);
-  putText(w, S('","attempt":'));
-  putDecimal(w, AGENT.attempt);
-  eventEnd(EVENTS, Event.Connecting);
+  emit(Event.Connecting, S('{"event":"device.connecting","peer":"\x0c","attempt":\x08}'), 0);
 }
 
 function emitConnected(): void {
-  const w = eventBegin(EVENTS, S('{"event":"device.connected","sessionPresent":'));
   // an earlier token was taken: /auth was not needed
-  putText(w, SESSION.fresh ? S("false") : S("true"));
+  const present = SESSION.fresh ? S("false") : S("true");
   SESSION.fresh = false;
-  eventEnd(EVENTS, Event.Connected);
+  emit(Event.Connected, S('{"event":"device.connected","sessionPresent":\x1f}'), present);
 }
 
 function emitDisconnected(): void {
-  const w = eventBegin(EVENTS, S('{"event":"device.disconnected","code":'));
-  putSigned(w, SESSION.fault);
-  putText(w, S(',"detail":'));
-  putSigned(w, SESSION.detail);
-  putText(w, S(',"retryMs":'));
-  putSigned(w, SESSION.retry);
-  putText(w, S(',"desc":"'));
-  putText(w, words(SESSION.fault));
-  putText(w, S('"'));
-  eventEnd(EVENTS, Event.Disconnected);
+  const template = S('{"event":"device.disconnected","code":\x01,"detail":\x02,"retryMs":\x03,"desc":"\x1f"}');
+  emit(Event.Disconnected, template, words(SESSION.fault));
 }
 
 function words(fault: i32): usize {
@@ -156,7 +143,7 @@ export function timeout(): i32 {
 }
 
 export function rxPtr(ch: i32): i32 {
-  return ch == Channel.Mqtt ? <i32>EXCHANGE.rx : 0;
+  return <i32>EXCHANGE.rx;
 }
 
 export function rxCap(ch: i32): i32 {
@@ -173,7 +160,7 @@ export function received(ch: i32, n: i32): i32 {
 }
 
 export function txPtr(ch: i32): i32 {
-  return ch == Channel.Mqtt ? <i32>exchangeTxPtr(EXCHANGE) : 0;
+  return <i32>exchangeTxPtr(EXCHANGE);
 }
 
 export function txLen(ch: i32): i32 {
@@ -200,11 +187,11 @@ export function counter(which: i32): i32 {
 }
 
 export function peerPtr(ch: i32): i32 {
-  return ch == Channel.Mqtt ? <i32>ENDPOINT + 1 : 0;
+  return <i32>ENDPOINT + 1;
 }
 
 export function peerLen(ch: i32): i32 {
-  return ch == Channel.Mqtt ? <i32>AGENT.peerLength : 0;
+  return ch == Channel.Mqtt ? litLen(ENDPOINT) : 0;
 }
 
 export function opened(ch: i32): i32 {

@@ -4,15 +4,13 @@
  */
 import { Code, Event, Post } from "../abi";
 import { S } from "../bytes/text";
-import { putDecimal, putSigned, putText } from "../bytes/writer";
 import { JsonToken, jsonInit, jsonNext } from "../codec/json";
-import { AGENT, EVENTS, IDENTITY, IN_FRAME, READER, REPLY, SESSION } from "../coap_arena";
-import { replyTag } from "../protocol/coap_reply";
+import { AGENT, IDENTITY, IN_FRAME, READER, REPLY_TAGS, SESSION } from "../coap_arena";
 import { ENVELOPE_HEAD, Request, Step } from "../protocol/coap_task";
 import { sessionStart, sessionStop } from "../protocol/coap_session";
-import { eventBegin, eventEnd } from "../protocol/events";
 import { IN_WINDOW } from "../profile";
 import { ownTopic } from "../protocol/own_topic";
+import { emit } from "./coap_events";
 
 /** Bytes checked in one step. */
 const SLICE: u32 = 128;
@@ -36,57 +34,48 @@ export function inCap(): i32 {
 export function post(kind: i32, length: i32): i32 {
   fault(Code.Ok, 0);
   if (!AGENT.assembled) return Code.BadState;
-  const bare = kind >= Post.Disconnect && kind <= Post.Pull;
-  if (bare ? length != 0 : length < 1 || length > IN_WINDOW) return fault(Code.BadArgument, IN_WINDOW);
-  switch (kind) {
-    case Post.Disconnect:
-      sessionStop(SESSION);
-      return Code.Ok;
-    case Post.Connect:
-      sessionStart(SESSION);
-      return Code.Ok;
-    case Post.Pull:
-      SESSION.pull = true;
-      return Code.Ok;
-    case Post.Subscribe:
-    case Post.Unsubscribe:
-      return fault(Code.Unsupported, 0);
+  if (kind >= Post.Disconnect && length == 0) {
+    if (kind == Post.Disconnect) sessionStop(SESSION);
+    else if (kind == Post.Connect) sessionStart(SESSION);
+    else if (kind == Post.Pull) SESSION.pull = true;
+    else return fault(Code.BadArgument, 0);
+    return Code.Ok;
   }
+  if (kind == Post.Subscribe || kind == Post.Unsubscribe) return fault(Code.Unsupported, 0);
+  if (length < 1 || length > IN_WINDOW) return fault(Code.BadArgument, IN_WINDOW);
   if (inCap() == 0) return fault(Code.Busy, 0);
   if (kind == Post.Property) {
-    const id = (SESSION.lastId % 0x7fffffff) + 1;
-    SESSION.lastId = id;
-    return take(Request.Property, length, id);
+    SESSION.lastId = (SESSION.lastId % 0x7fffffff) + 1;
+    return take(Request.Property, IN, length, SESSION.lastId);
   }
   let topic: i32 = 0;
   while (topic < length && load<u8>(IN + topic) != 0) topic++;
   if (kind != Post.Publish || topic == length || !ownTopic(IDENTITY, IN, topic)) return fault(Code.BadArgument, 0);
   SESSION.topicLen = topic;
-  take(Request.Publish, length, 0);
-  return Code.Ok;
+  return take(Request.Publish, IN + topic + 1, length - topic - 1, 0);
 }
 
 export function reply(token: i32, code: i32, length: i32): i32 {
   fault(Code.Ok, 0);
   if (!AGENT.assembled) return Code.BadState;
   if (inCap() == 0) return fault(Code.Busy, 0);
-  const entry = token > 0 ? replyTag(REPLY, token) : 0;
-  if (entry == 0 || length < 0 || length > IN_WINDOW) return fault(Code.BadArgument, IN_WINDOW);
+  if (token <= 0 || load<i32>(REPLY_TAGS) != token || length < 0 || length > IN_WINDOW)
+    return fault(Code.BadArgument, IN_WINDOW);
   if (length == 0) {
     store<u16>(IN, 0x7d7b);
     length = 2;
   }
   SESSION.code = code;
-  SESSION.tag = entry;
-  take(Request.Reply, length, token);
+  take(Request.Reply, IN, length, token);
   return Code.Ok;
 }
 
-function take(kind: Request, length: u32, id: u32): i32 {
+function take(kind: Request, data: usize, length: u32, id: u32): i32 {
   AGENT.kind = kind;
   AGENT.unchecked = length;
   SESSION.id = id;
-  SESSION.bodyLen = length;
+  SESSION.data = data;
+  SESSION.dataLen = length;
   jsonInit(READER);
   READER.at = IN;
   // a payload of the application's own is not looked at
@@ -120,16 +109,15 @@ export function answered(code: i32): void {
   const kind = AGENT.kind;
   AGENT.kind = 0;
   AGENT.unchecked = 0;
-  if (kind == Request.Reply) store<u32>(SESSION.tag, 0);
-  if (kind != Request.Property && code == 200) return;
-  const w = eventBegin(
-    EVENTS,
-    kind == Request.Property ? S('{"event":"property.posted","id":') : S('{"event":"fault","detail":'),
-  );
-  putDecimal(w, SESSION.id);
-  putText(w, S(',"code":'));
-  putSigned(w, code);
-  if (kind == Request.Property) return eventEnd(EVENTS, Event.PropertyPosted);
-  putText(w, S(',"desc":"a message of the application was refused"'));
-  eventEnd(EVENTS, Event.Fault);
+  SESSION.code = code;
+  if (kind == Request.Property) emit(Event.PropertyPosted, S('{"event":"property.posted","id":\x05,"code":\x06}'), 0);
+  else {
+    if (kind == Request.Reply) store<u32>(REPLY_TAGS, 0);
+    if (code != 200)
+      emit(
+        Event.Fault,
+        S('{"event":"fault","detail":\x05,"code":\x06,"desc":"a message of the application was refused"}'),
+        0,
+      );
+  }
 }

@@ -21,7 +21,6 @@ export class CoapAgent {
   now: u32 = 0;
   resumed: bool = false;
   attempt: u32 = 0;
-  peerLength: u32 = 0;
   // counters, see `Counter`
   bytesSent: u32 = 0;
   bytesReceived: u32 = 0;

@@ -18,11 +18,11 @@ import {
   IDENTITY,
   IN_FRAME,
   MESSAGE,
+  NONCE,
   PRODUCT_KEY,
   RANDOM,
   READER,
   REPLY,
-  REPLY_TAG,
   REPLY_TAGS,
   RX_WINDOW,
   SCRATCH,
@@ -31,9 +31,9 @@ import {
   TIMESTAMP,
   TOKEN,
   TX_WINDOW,
-  VERSION,
 } from "../coap_arena";
-import { ENVELOPE_HEAD, NONCE_AT, SECRET_MAX } from "../protocol/coap_task";
+import { ENVELOPE_HEAD } from "../protocol/coap_task";
+import { AUTH_VALUES, FIELDS, SEED_AT } from "./coap_events";
 
 export function wire(): void {
   EVENTS.buffer = EVENT_BUFFER;
@@ -52,10 +52,9 @@ export function wire(): void {
   REPLY.events = EVENTS;
   REPLY.identity = IDENTITY;
   REPLY.token = TOKEN;
-  REPLY.nonce = SCRATCH + NONCE_AT;
-  REPLY.secretMax = SECRET_MAX;
+  REPLY.nonce = NONCE;
+  REPLY.fields = FIELDS;
   REPLY.scratch = SCRATCH;
-  REPLY.tag = REPLY_TAG;
   REPLY.tags = REPLY_TAGS;
   SESSION.exchange = EXCHANGE;
   SESSION.reply = REPLY;
@@ -66,8 +65,10 @@ export function wire(): void {
   SESSION.backoff = BACKOFF;
   SESSION.mac = SCRATCH;
   SESSION.token = TOKEN;
-  SESSION.nonce = SCRATCH + NONCE_AT;
-  SESSION.version = VERSION;
+  SESSION.nonce = NONCE;
+  SESSION.fields = FIELDS;
+  SESSION.members = AUTH_VALUES;
+  SESSION.seed = SEED_AT;
   SESSION.body = IN_FRAME + ENVELOPE_HEAD;
   CODEC.stack = CODEC_STACK;
 }

@@ -24,7 +24,7 @@ import { aesInit, cbcBlocks, cbcOpen } from "../crypto/aes";
 import { AES_BLOCK, Direction } from "../crypto/aes_context";
 import { Digest, digestFinal, digestInit, digestUpdate } from "../crypto/hmac";
 import { backoffNext, randomBelow } from "./backoff";
-import { beginChain, compose, encode, keepChain, measure, seal, signStep } from "./coap_compose";
+import { beginChain, compose, encode, keepChain, seal, sign, signBegin } from "./coap_compose";
 import { Arrival, exchangeArrival, exchangeDrop, exchangeTick, exchangeTimeout, reached } from "./coap_exchange";
 import { replyAbandon, replyEnd, replyFeed, replyInit } from "./coap_reply";
 import { CoapSession, Link, Request, Step } from "./coap_task";
@@ -67,8 +67,7 @@ export function sessionStep(s: CoapSession): Progress {
   }
   switch (s.step) {
     case Step.Sign:
-    case Step.Digest:
-      signStep(s);
+      sign(s);
       return Progress.More;
     case Step.Compose:
       compose(s);
@@ -98,24 +97,23 @@ function choose(s: CoapSession): bool {
     s.resent = false;
     s.asJson = false;
     s.failures = 0;
-    if (!s.informed) s.request = Request.Inform;
-    else if (s.offer != Request.None) s.request = s.offer;
+    if (!s.informed) {
+      s.request = Request.Inform;
+      s.lastId += 1;
+    } else if (s.offer != Request.None) s.request = s.offer;
     else if (s.pull || (s.pullMs != 0 && reached(s.now, s.pullAt))) s.request = Request.Pull;
     else return false;
   }
-  measure(s);
+  s.offset = 0;
   s.step = Step.Compose;
   if (s.request == Request.Auth) {
     s.used = randomBelow(s.exchange.random, 10000);
-    s.step = Step.Sign;
-  } else if (!s.resent) number(s);
+    signBegin(s);
+  } else if (!s.resent) {
+    s.used = s.sequence;
+    s.sequence += 1;
+  }
   return true;
-}
-
-/** Give the request a number of its own. */
-function number(s: CoapSession): void {
-  s.used = s.sequence;
-  s.sequence += 1;
 }
 
 /** -> milliseconds until there is something to do without the peer; -1 = never. */
@@ -198,7 +196,6 @@ function respond(s: CoapSession): Progress {
   if (s.received == 0) {
     replyInit(s.reply, s.request == Request.Pull);
     cborInit(s.codec);
-    // only now, because it shares its place with the signature
     if (s.request == Request.Auth) store<u8>(s.nonce, 0);
   }
   s.binary = format == ContentFormat.Cbor;

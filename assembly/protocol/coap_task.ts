@@ -7,13 +7,13 @@ import { Exchange } from "./coap_exchange";
 import { CoapReply } from "./coap_reply";
 import { Identity } from "./sign";
 
-/** Longest token and longest `random` of the platform, bytes. */
-export const SECRET_MAX: u32 = 64;
-/** Where the random of /auth stands in the scratch memory: behind what its other members are read into. */
-export const NONCE_AT: u32 = 24;
-/** Room before and behind the application's JSON for the envelope around it. */
-export const ENVELOPE_HEAD: u32 = 80;
+/** Room before and behind the application's JSON for the envelope around it; before it, the agent's own payloads have room. */
+export const ENVELOPE_HEAD: u32 = 112;
 export const ENVELOPE_TAIL: u32 = 40;
+/** Members of /auth that are signed. */
+export const MEMBERS: u32 = 6;
+/** The seed of the sequence as a counted text, bytes. */
+export const SEED: u32 = 9;
 
 /** Kinds of request. */
 export const enum Request {
@@ -30,19 +30,17 @@ export const enum Request {
 /** Where the request is. */
 export const enum Step {
   Idle = 0,
-  /** The signature is begun. */
-  Sign = 1,
   /** The datagram is written up to its payload. */
-  Compose = 2,
+  Compose = 1,
   /** The payload is encrypted, a slice at a time. */
-  Seal = 3,
-  Await = 4,
+  Seal = 2,
+  Await = 3,
   /** The response is decrypted and read, a slice at a time. */
-  Read = 5,
-  /** After Sign: the signature is completed. */
-  Digest = 6,
+  Read = 4,
   /** After Compose: the post is made CBOR, a slice at a time. */
-  Encode = 7,
+  Encode = 5,
+  /** Before Compose: the signature is completed. */
+  Sign = 6,
 }
 
 /** Where the link is. */
@@ -66,15 +64,17 @@ export class CoapSession {
   aes: Aes = changetype<Aes>(0);
   codec: Cbor = changetype<Cbor>(0);
   backoff: Backoff = changetype<Backoff>(0);
-  /** Thirty-two bytes for a digest, and eight for the seed of the sequence. */
+  /** For `putTemplate`; and addresses (u16) of the values of MEMBERS. */
+  fields: usize = 0;
+  members: usize = 0;
+  /** Thirty-two bytes for a digest, and SEED. */
   mac: usize = 0;
-  /** Counted texts of SECRET_MAX bytes; an empty token = there is none. */
+  seed: usize = 0;
+  /** Counted texts; an empty token = there is none. */
   token: usize = 0;
   nonce: usize = 0;
-  version: usize = 0;
 
   // settings
-  separate: bool = false;
   cbor: bool = false;
   unconfirmed: bool = false;
   /** Between two pulls, ms; 0 = only when asked. */
@@ -115,13 +115,14 @@ export class CoapSession {
   /** Alink id of the application's message and of the last one of all. */
   id: u32 = 0;
   lastId: u32 = 0;
-  /** The application's bytes, with ENVELOPE_HEAD and ENVELOPE_TAIL around them. Publish: the topic, a zero byte, the payload. */
+  /** The application's bytes, with ENVELOPE_HEAD and ENVELOPE_TAIL around them. Publish: first the topic and a zero byte. */
   body: usize = 0;
-  bodyLen: u32 = 0;
   topicLen: u32 = 0;
-  /** Reply: the Alink code, and the entry of the request (replyTag). */
+  /** What of them is payload. */
+  data: usize = 0;
+  dataLen: u32 = 0;
+  /** Reply: the Alink code. When the message is over, what was answered. */
   code: i32 = 0;
-  tag: usize = 0;
 
   /** Length of the whole plaintext, and how much of its ciphertext earlier blocks took (RFC 7959). */
   plainLen: u32 = 0;

@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import binaryen from "binaryen";
+import { conditions } from "./conditions.mjs";
 import { outline } from "./outline.mjs";
 import { leb, Op, read, walk, write } from "./wasm_tree.mjs";
 
@@ -58,11 +59,11 @@ function addressFromZero(module) {
 
 /** @param {Uint8Array} bytes a module with names @returns {Uint8Array} a smaller one, with names too */
 export function shrink(bytes) {
-  const module = read(optimize(bytes, true, INLINED, []));
+  const module = conditions(read(optimize(bytes, true, INLINED, [])));
   if (module.functions.some((fn) => fn.name === ""))
     throw new Error('the module has no names: compile it with "debug": true');
   outline(module, (name) => HOT.test(name));
-  return write(addressFromZero(read(optimize(write(module), true, 0, []))));
+  return write(addressFromZero(conditions(read(optimize(write(module), true, 0, [])))));
 }
 
 /** Every section but the custom ones, WebAssembly Core Specification 1.0, section 5.5. */
