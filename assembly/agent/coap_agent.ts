@@ -7,23 +7,19 @@ import { litLen, S } from "../bytes/text";
 import { AGENT, ENDPOINT, EVENTS, EXCHANGE, RANDOM, SCRATCH, SESSION } from "../coap_arena";
 import { randomSeed } from "../protocol/backoff";
 import { DATAGRAM, exchangeInit, exchangeSent, exchangeTxLen, exchangeTxPtr } from "../protocol/coap_exchange";
-import {
-  online,
-  Progress,
-  sessionClosed,
-  sessionOpened,
-  sessionResumed,
-  sessionStep,
-  sessionTimeout,
-} from "../protocol/coap_session";
-import { Link, Request } from "../protocol/coap_task";
+import { sessionClosed, sessionOpened, sessionResumed, sessionStep, sessionTimeout } from "../protocol/coap_session";
+import { Link, Request, Tell } from "../protocol/coap_task";
 import { eventsKind, eventsRoom } from "../protocol/events";
 import { IN_WINDOW } from "../profile";
 import { assemble } from "./coap_assemble";
 import { readConfiguration } from "./coap_config";
 import { emit } from "./coap_events";
 import { answered, inboxStep } from "./coap_inbox";
+import { CoapAgent } from "./coap_state";
 import { wire } from "./coap_wiring";
+
+/** The first of the counters. */
+const COUNTERS: usize = offsetof<CoapAgent>("bytesSent");
 
 export function configure(length: i32): i32 {
   if (AGENT.assembled) return Code.BadState;
@@ -34,7 +30,7 @@ export function configure(length: i32): i32 {
 /** Nothing here depends on the slot that runs. */
 export function booted(slot: i32, how: i32): i32 {
   if (AGENT.assembled) return Code.BadState;
-  return slot < 0 || slot > 1 || how < Boot.Confirmed || how > Boot.FellBack ? Code.BadArgument : Code.Ok;
+  return <u32>slot > 1 || <u32>how > <u32>Boot.FellBack ? Code.BadArgument : Code.Ok;
 }
 
 /** Nothing here goes by the time of day. */
@@ -85,32 +81,17 @@ function wants(again: bool): i32 {
 
 /** -> whether there is more to do now. */
 function work(): bool {
-  if (AGENT.lost) {
-    AGENT.lost = false;
-    emitDisconnected();
+  const tell = SESSION.tell;
+  if (tell != 0) {
+    SESSION.tell = tell & (tell - 1);
+    if (tell & Tell.Answered) answered(SESSION.status);
+    else if (tell & Tell.Connected) emitConnected();
+    else if (tell & Tell.Lost) emitDisconnected();
+    else emitConnecting();
     return true;
   }
-  if (AGENT.unchecked != 0) {
-    inboxStep();
-    return true;
-  }
-  switch (sessionStep(SESSION)) {
-    case Progress.Rest:
-      return false;
-    case Progress.Connecting:
-      emitConnecting();
-      break;
-    case Progress.Connected:
-      emitConnected();
-      break;
-    case Progress.Lost:
-      emitDisconnected();
-      break;
-    case Progress.Answered:
-      answered(SESSION.detail);
-      if (SESSION.detail > 0 && online(SESSION) == Progress.Connected) emitConnected();
-      break;
-  }
+  if (AGENT.unchecked == 0) return sessionStep(SESSION);
+  inboxStep();
   return true;
 }
 
@@ -177,13 +158,11 @@ export function sent(ch: i32, n: i32): i32 {
 }
 
 export function counter(which: i32): i32 {
-  if (which == Counter.BytesSent) return <i32>AGENT.bytesSent;
   if (which == Counter.Underway) return <i32>(SESSION.request != Request.None || AGENT.kind != 0 || SESSION.pull);
-  return which == Counter.BytesReceived
-    ? <i32>AGENT.bytesReceived
-    : which == Counter.Polls
-      ? <i32>AGENT.polls
-      : Code.BadArgument;
+  // in the order of Counter
+  return <u32>which > <u32>Counter.Polls
+    ? Code.BadArgument
+    : load<i32>(changetype<usize>(AGENT) + ((<u32>which) << 2), COUNTERS);
 }
 
 export function peerPtr(ch: i32): i32 {
@@ -201,8 +180,8 @@ export function opened(ch: i32): i32 {
 }
 
 export function closed(ch: i32, reason: i32): i32 {
-  if (reason < Closed.Local || reason > Closed.Untrusted) reason = Closed.Broken;
-  if (ch == Channel.Mqtt && sessionClosed(SESSION, reason) == Progress.Lost) AGENT.lost = true;
+  if (<u32>reason > <u32>Closed.Untrusted) reason = Closed.Broken;
+  if (ch == Channel.Mqtt) sessionClosed(SESSION, reason);
   return Code.Ok;
 }
 

@@ -13,8 +13,6 @@ export class CoapAgent {
   refused: bool = false;
   assembled: bool = false;
   seeded: bool = false;
-  /** The session was lost and the application was not told yet. */
-  lost: bool = false;
   /** `now` of the module is the host's plus this: the host's clock may begin anew after a sleep. */
   shift: u32 = 0;
   /** The module's time at the last poll; after `resumed`, what it is to be at the next one. */

@@ -54,6 +54,17 @@ export const enum Link {
   Stopped = 4,
 }
 
+/** What the application is to be told: bits, which are told from the lowest on. */
+export const enum Tell {
+  /** The application's message is answered: `status` has the Alink code, or the status of CoAP as HTTP writes it. */
+  Answered = 1,
+  Connected = 2,
+  /** fault, detail and retry say why and for how long. */
+  Lost = 4,
+  /** The link is wanted. */
+  Connecting = 8,
+}
+
 @unmanaged
 @final
 export class CoapSession {
@@ -85,6 +96,9 @@ export class CoapSession {
   /** Nothing is begun before this. */
   dueAt: u32 = 0;
   pullAt: u32 = 0;
+  /** A set of `Tell`. */
+  tell: u32 = 0;
+  status: i32 = 0;
   /** A pull was asked for. */
   pull: bool = false;
   /** The application knows that the platform can be reached. */
@@ -121,7 +135,7 @@ export class CoapSession {
   /** What of them is payload. */
   data: usize = 0;
   dataLen: u32 = 0;
-  /** Reply: the Alink code. When the message is over, what was answered. */
+  /** Reply: the Alink code. */
   code: i32 = 0;
 
   /** Length of the whole plaintext, and how much of its ciphertext earlier blocks took (RFC 7959). */
