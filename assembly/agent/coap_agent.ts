@@ -97,18 +97,18 @@ function work(): bool {
 
 function emitConnecting(): void {
   AGENT.attempt += 1;
-  emit(Event.Connecting, S('{"event":"device.connecting","peer":"\x0c","attempt":\x08}'), 0);
+  emit(Event.Connecting, S('device.connecting","peer":"\x0c","attempt":\x08}'), 0);
 }
 
 function emitConnected(): void {
   // an earlier token was taken: /auth was not needed
   const present = SESSION.fresh ? S("false") : S("true");
   SESSION.fresh = false;
-  emit(Event.Connected, S('{"event":"device.connected","sessionPresent":\x1f}'), present);
+  emit(Event.Connected, S('device.connected","sessionPresent":\x1f}'), present);
 }
 
 function emitDisconnected(): void {
-  const template = S('{"event":"device.disconnected","code":\x01,"detail":\x02,"retryMs":\x03,"desc":"\x1f"}');
+  const template = S('device.disconnected","code":\x01,"detail":\x02,"retryMs":\x03,"desc":"\x1f"}');
   emit(Event.Disconnected, template, words(SESSION.fault));
 }
 

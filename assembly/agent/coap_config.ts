@@ -25,6 +25,7 @@ import {
 import { Digest } from "../crypto/hmac";
 import { ENVELOPE_HEAD } from "../protocol/coap_task";
 import { eventsRoom } from "../protocol/events";
+import { SIGN_METHODS } from "../protocol/sign";
 import { emit } from "./coap_events";
 import { ENDPOINT_MAX } from "./coap_state";
 
@@ -53,17 +54,17 @@ const NAMES: usize = L(
 /** What each takes. */
 const EXPECTED: usize = L(
   "takes 1 to 20 letters and digits",
-  "takes 4 to 32 of letters, digits and - _ @ . :",
+  "takes 4 to 32 letters, digits, -_@.:",
   "takes a text of 1 to 64 bytes",
-  "takes 1 to 64 of letters, digits and - _ @ . : &",
+  "takes 1 to 64 letters, digits, -_@.:&",
   "takes milliseconds as a text of digits",
-  "takes 1 to 64 of letters, digits and . _ -",
+  "takes 1 to 64 letters, digits, -_.",
   "takes coap://host:port",
   "takes hmacsha256, hmacsha1 or hmacmd5",
-  "takes 0 (piggy-backed) or 1 (separate)",
+  "takes 0 or 1",
   "takes json or cbor",
   "takes true or false",
-  "takes a number of seconds from 0 to 86400",
+  "takes seconds, 0 to 86400",
 );
 
 /** Characters beside letters and digits: a text takes so many of them. */
@@ -103,7 +104,7 @@ function complain(code: i32, name: usize, length: u32, text: usize): i32 {
     store<u8>(SCRATCH + i, c < 32 || c == 34 || c == 92 ? 63 : c, 1);
   }
   SESSION.fault = code;
-  emit(Event.Fault, S('{"event":"fault","code":\x01,"detail":0,"desc":"configuration: \x0d \x1f"}'), text);
+  emit(Event.Fault, S('fault","code":\x01,"detail":0,"desc":"configuration: \x0d \x1f"}'), text);
   return code;
 }
 
@@ -219,13 +220,11 @@ function accept(member: i32, token: JsonToken): bool {
     return token == JsonToken.True || token == JsonToken.False;
   }
   if (member == SIGN_METHOD || member == CONTENT_FORMAT) {
-    // the digests are in the order of Digest
-    const words = L("hmacmd5 hmacsha1 hmacsha256 json cbor");
-    const word = token == JsonToken.String ? wordIndex(SCRATCH, length, words, true) - 1 : NONE;
-    if (word < 0 || word > Digest.Sha256 == (member == SIGN_METHOD)) return false;
-    if (member == SIGN_METHOD) IDENTITY.signMethod = word;
-    else SESSION.cbor = word == 4;
-    return true;
+    const signing = member == SIGN_METHOD;
+    const word = wordIndex(SCRATCH, length, signing ? SIGN_METHODS : L("json cbor"), true) - 1;
+    if (signing) IDENTITY.signMethod = word;
+    else SESSION.cbor = word != 0;
+    return token == JsonToken.String && word >= 0;
   }
   const number = parseU32(SCRATCH, length);
   if (token != JsonToken.Number || <u64>number > (member == ACK_MODE_MEMBER ? 1 : 86400)) return false;

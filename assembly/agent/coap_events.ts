@@ -1,6 +1,7 @@
 /** What the agent over CoAP tells the application, and what its texts are put together of: the fields of `putTemplate`. */
 import { Piece } from "../abi";
-import { putTemplate } from "../bytes/writer";
+import { S } from "../bytes/text";
+import { putTemplate, putText } from "../bytes/writer";
 import {
   ACK_MODE,
   AGENT,
@@ -18,6 +19,7 @@ import {
 } from "../coap_arena";
 import { DIGEST_MAX } from "../crypto/hmac";
 import { CoapReply, TAG_TEXT } from "../protocol/coap_reply";
+import { POST_METHOD } from "../protocol/coap_compose";
 import { CoapSession } from "../protocol/coap_task";
 import { pieceBegin, pieceEnd } from "../protocol/events";
 import { CoapAgent } from "./coap_state";
@@ -39,6 +41,7 @@ export const FIELDS: usize = memory.data<u16>([
   <u16>(changetype<usize>(AGENT) + offsetof<CoapAgent>("attempt")),
   // texts
   <u16>PRODUCT_KEY, <u16>DEVICE_NAME, <u16>VERSION, <u16>ENDPOINT, <u16>SCRATCH, <u16>(REPLY_TAGS + TAG_TEXT),
+  <u16>POST_METHOD,
 ]);
 
 /** Members of /auth that are signed, in the order in which they are (ASCII). */
@@ -47,8 +50,10 @@ export const AUTH_VALUES: usize = memory.data<u16>([
   <u16>ACK_MODE, <u16>CLIENT_ID, <u16>DEVICE_NAME, <u16>PRODUCT_KEY, <u16>SEED_AT, <u16>TIMESTAMP,
 ]);
 
-/** A whole event; there must be room for it. `own`: the text for TEMPLATE_OWN. */
+/** A whole event, from its name on; there must be room for it. `own`: the text for TEMPLATE_OWN. */
 export function emit(kind: i32, template: usize, own: usize): void {
-  putTemplate(pieceBegin(EVENTS), template, FIELDS, own);
+  const w = pieceBegin(EVENTS);
+  putText(w, S('{"event":"'));
+  putTemplate(w, template, FIELDS, own);
   pieceEnd(EVENTS, kind, Piece.Last);
 }

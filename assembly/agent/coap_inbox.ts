@@ -110,14 +110,10 @@ export function answered(code: i32): void {
   AGENT.kind = 0;
   AGENT.unchecked = 0;
   SESSION.code = code;
-  if (kind == Request.Property) emit(Event.PropertyPosted, S('{"event":"property.posted","id":\x05,"code":\x06}'), 0);
+  if (kind == Request.Property) emit(Event.PropertyPosted, S('property.posted","id":\x05,"code":\x06}'), 0);
   else {
     if (kind == Request.Reply) store<u32>(REPLY_TAGS, 0);
     if (code != 200)
-      emit(
-        Event.Fault,
-        S('{"event":"fault","detail":\x05,"code":\x06,"desc":"a message of the application was refused"}'),
-        0,
-      );
+      emit(Event.Fault, S('fault","detail":\x05,"code":\x06,"desc":"a message of the application was refused"}'), 0);
   }
 }

@@ -28,6 +28,8 @@ export class Cbor {
   left: u32 = 0;
   text: u32 = 0;
   done: bool = false;
+  /** Reading: a control character that is being written. */
+  byte: u8 = 0;
 }
 
 export function cborInit(c: Cbor): void {

@@ -18,7 +18,7 @@ import { cbcBlocks, cbcSeal, cbcStart } from "../crypto/aes";
 import { AES_BLOCK, Direction } from "../crypto/aes_context";
 import { digestLength, hmacFinal, hmacInit } from "../crypto/hmac";
 import { DATAGRAM, exchangeBegin, exchangeSend } from "./coap_exchange";
-import { CoapSession, ENVELOPE_HEAD, MEMBERS, Request, Step } from "./coap_task";
+import { CoapSession, ENVELOPE_HEAD, ENVELOPE_TAIL, MEMBERS, Request, Step } from "./coap_task";
 import { absorb, signMethodName } from "./sign";
 
 /** Largest ciphertext that goes in one datagram: what the longest path and token leave, in whole AES blocks. */
@@ -57,7 +57,9 @@ const HEADS: usize = L(
 );
 
 /** What stands behind them. */
-const TAILS: usize = L("", "", "", ',"method":"thing.event.property.post"}', "", "}");
+const TAILS: usize = L("", "", "", ',"method":"\x0f"}', "", "}");
+
+export const POST_METHOD: usize = S("thing.event.property.post");
 
 /**
  * Write the datagram up to its payload. The path is put together at the window's end, which nothing else reaches before it
@@ -174,7 +176,7 @@ function encodeBegin(s: CoapSession, w: Writer): void {
   putDecimal(w, s.id);
   store<u8>(at, 0x60 + <u32>(w.at - at) - 1);
   text(w, S("method"));
-  text(w, S("thing.event.property.post"));
+  text(w, POST_METHOD);
   text(w, S("params"));
   const r = s.reply.reader;
   jsonInit(r);
@@ -225,9 +227,9 @@ function envelope(s: CoapSession): void {
   const head = <u32>(w.at - w.start);
   s.source = data - head;
   copy(s.source, w.start, head);
-  const tail = wordAt(TAILS, s.request - 1);
-  copy(data + length, litPtr(tail), litLen(tail));
-  s.plainLen = head + length + litLen(tail);
+  writerInit(w, data + length, ENVELOPE_TAIL);
+  putTemplate(w, wordAt(TAILS, s.request - 1), s.fields, 0);
+  s.plainLen = <u32>(w.at - s.source);
 }
 
 /**

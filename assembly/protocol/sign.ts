@@ -2,8 +2,7 @@
  * Who the device is, and what a signature is made of (Alink §1). All texts are counted texts (one length byte, then the
  * bytes), like literals.
  */
-import { litLen, litPtr, S } from "../bytes/text";
-import { WITH_SHA1 } from "../crypto/grade";
+import { L, litLen, litPtr, wordAt } from "../bytes/text";
 import { Digest, Hmac, hmacUpdate } from "../crypto/hmac";
 
 @unmanaged
@@ -25,8 +24,9 @@ export function absorb(ctx: Hmac, key: usize, value: usize): void {
   hmacUpdate(ctx, litPtr(value), litLen(value));
 }
 
-/** Name of a sign method as it goes on the wire. */
+/** Names of the sign methods as they go on the wire, in the order of Digest. */
+export const SIGN_METHODS: usize = L("hmacmd5 hmacsha1 hmacsha256");
+
 export function signMethodName(method: Digest): usize {
-  if (WITH_SHA1 && method == Digest.Sha1) return S("hmacsha1");
-  return method == Digest.Md5 ? S("hmacmd5") : S("hmacsha256");
+  return wordAt(SIGN_METHODS, method);
 }
