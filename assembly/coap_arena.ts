@@ -25,8 +25,11 @@ export const MESSAGE = changetype<CoapMessage>(memory.data(offsetof<CoapMessage>
 export const REPLY = changetype<CoapReply>(memory.data(offsetof<CoapReply>(), 8));
 export const IDENTITY = changetype<Identity>(memory.data(offsetof<Identity>(), 8));
 export const EVENTS = changetype<Events>(memory.data(offsetof<Events>(), 8));
-export const EVENT_WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
-export const SESSION_WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
+/**
+ * Datagrams and events are written one after the other: a datagram that takes several steps is written to its end, or is CBOR
+ * of the application's post, during which nothing else is begun.
+ */
+export const WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
 export const RANDOM = changetype<Random>(memory.data(offsetof<Random>(), 8));
 export const BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>(), 8));
 /** The configuration at first, then responses and the application's posts, one at a time. */

@@ -2,7 +2,7 @@
 import { Code } from "../abi";
 import { copy, litLen, S } from "../bytes/text";
 import { putTemplate, writerDone, writerInit } from "../bytes/writer";
-import { CLIENT_ID, ENDPOINT, SESSION_WRITER, VERSION } from "../coap_arena";
+import { CLIENT_ID, ENDPOINT, VERSION, WRITER } from "../coap_arena";
 import { complete, endpointPeer, refuseEndpoint } from "./coap_config";
 import { FIELDS } from "./coap_events";
 import { ENDPOINT_MAX } from "./coap_state";
@@ -22,7 +22,7 @@ export function assemble(): i32 {
 /** Give a text that the configuration has not. */
 function supply(field: usize, template: usize): void {
   if (litLen(field) != 0) return;
-  writerInit(SESSION_WRITER, field + 1, ENDPOINT_MAX);
-  putTemplate(SESSION_WRITER, template, FIELDS, 0);
-  store<u8>(field, writerDone(SESSION_WRITER));
+  writerInit(WRITER, field + 1, ENDPOINT_MAX);
+  putTemplate(WRITER, template, FIELDS, 0);
+  store<u8>(field, writerDone(WRITER));
 }

@@ -11,7 +11,6 @@ import {
   DEVICE_NAME,
   DEVICE_SECRET,
   EVENT_BUFFER,
-  EVENT_WRITER,
   EVENTS,
   EXCHANGE,
   HMAC,
@@ -27,23 +26,23 @@ import {
   RX_WINDOW,
   SCRATCH,
   SESSION,
-  SESSION_WRITER,
   TIMESTAMP,
   TOKEN,
   TX_WINDOW,
+  WRITER,
 } from "../coap_arena";
 import { ENVELOPE_HEAD } from "../protocol/coap_task";
 import { AUTH_VALUES, FIELDS, SEED_AT } from "./coap_events";
 
 export function wire(): void {
   EVENTS.buffer = EVENT_BUFFER;
-  EVENTS.writer = EVENT_WRITER;
+  EVENTS.writer = WRITER;
   IDENTITY.productKey = PRODUCT_KEY;
   IDENTITY.deviceName = DEVICE_NAME;
   IDENTITY.deviceSecret = DEVICE_SECRET;
   IDENTITY.clientId = CLIENT_ID;
   IDENTITY.timestamp = TIMESTAMP;
-  EXCHANGE.writer = SESSION_WRITER;
+  EXCHANGE.writer = WRITER;
   EXCHANGE.message = MESSAGE;
   EXCHANGE.random = RANDOM;
   EXCHANGE.tx = TX_WINDOW;

@@ -89,13 +89,13 @@ export function compose(s: CoapSession): void {
     coapPutOption(w, CoapOption.Token - block, litPtr(s.token), litLen(s.token));
     putSequence(w, s);
   }
-  if (s.received != 0) return launch(s);
+  if (s.received != 0) return launch(s, writerDone(w));
   coapPutMarker(w);
   s.target = w.at;
   if (binary) return encodeBegin(s, w);
   if (auth) {
     putAuth(w, s);
-    return launch(s);
+    return launch(s, writerDone(w));
   }
   s.source += s.offset;
   s.left = s.last ? s.plainLen - s.offset : size;
@@ -119,8 +119,8 @@ function putBlock(w: Writer, s: CoapSession): CoapOption {
   return option;
 }
 
-function launch(s: CoapSession): void {
-  exchangeSend(s.exchange);
+function launch(s: CoapSession, length: i32): void {
+  exchangeSend(s.exchange, length);
   s.step = Step.Await;
 }
 
@@ -159,10 +159,7 @@ export function seal(s: CoapSession): void {
   s.left -= n;
   if (!ends) return;
   keepChain(s);
-  const w = s.exchange.writer;
-  w.at = s.target;
-  w.need = <u32>(w.at - w.start);
-  launch(s);
+  launch(s, <i32>(s.target - s.exchange.tx));
 }
 
 /** The envelope of a post as CBOR up to its params, the members in the order of RFC 8949 §4.2.1. */

@@ -3,7 +3,7 @@
  * responses, piggy-backed or separate, and of what must be rejected. A window of the host's is one datagram.
  */
 import { Code } from "../abi";
-import { Writer, writerDone, writerInit } from "../bytes/writer";
+import { Writer, writerInit } from "../bytes/writer";
 import {
   CoapCode,
   CoapMessage,
@@ -99,12 +99,12 @@ export function exchangeBegin(e: Exchange, type: CoapType): Writer {
   return w;
 }
 
-/** Send what was begun. What does not fit was never to be begun: nothing is sent then, and time runs out. */
-export function exchangeSend(e: Exchange): void {
-  const length = writerDone(e.writer);
-  e.txLen = length < 0 ? 0 : length;
-  e.delivery = length < 0 ? Delivery.Sent : Delivery.Send;
-  e.tries = length < 0 ? MAX_RETRANSMIT : 0;
+/** Send what was begun, `length` bytes. Below zero it did not fit, and was never to be begun: nothing is sent then, and time runs out. */
+export function exchangeSend(e: Exchange, length: i32): void {
+  const fits = length >= 0;
+  e.txLen = length;
+  e.delivery = fits ? Delivery.Send : Delivery.Sent;
+  e.tries = fits ? 0 : MAX_RETRANSMIT;
   e.wait = ACK_TIMEOUT + randomBelow(e.random, ACK_RANDOM + 1);
   e.due = e.now;
 }
