@@ -18,27 +18,28 @@ import { Identity } from "./protocol/sign";
 import { CoapAgent, ENDPOINT_MAX } from "./agent/coap_state";
 
 // structures: all that the agent knows is in these
-export const AGENT = changetype<CoapAgent>(memory.data(offsetof<CoapAgent>(), 8));
+// the first 190 bytes take the shortest instructions
 export const SESSION = changetype<CoapSession>(memory.data(offsetof<CoapSession>(), 8));
-export const EXCHANGE = changetype<Exchange>(memory.data(offsetof<Exchange>(), 8));
-export const MESSAGE = changetype<CoapMessage>(memory.data(offsetof<CoapMessage>(), 8));
-export const REPLY = changetype<CoapReply>(memory.data(offsetof<CoapReply>(), 8));
-export const IDENTITY = changetype<Identity>(memory.data(offsetof<Identity>(), 8));
-export const EVENTS = changetype<Events>(memory.data(offsetof<Events>(), 8));
+export const EVENTS = changetype<Events>(memory.data(offsetof<Events>(), 4));
 /**
  * Datagrams and events are written one after the other: a datagram that takes several steps is written to its end, or is CBOR
  * of the application's post, during which nothing else is begun.
  */
-export const WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 8));
-export const RANDOM = changetype<Random>(memory.data(offsetof<Random>(), 8));
-export const BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>(), 8));
+export const WRITER = changetype<Writer>(memory.data(offsetof<Writer>(), 4));
+export const RANDOM = changetype<Random>(memory.data(offsetof<Random>(), 4));
 /** The configuration at first, then responses and the application's posts, one at a time. */
 export const READER = changetype<JsonReader>(memory.data(offsetof<JsonReader>(), 8));
+export const MESSAGE = changetype<CoapMessage>(memory.data(offsetof<CoapMessage>(), 4));
+export const EXCHANGE = changetype<Exchange>(memory.data(offsetof<Exchange>(), 4));
+export const CODEC = changetype<Cbor>(memory.data(offsetof<Cbor>(), 8));
+export const AGENT = changetype<CoapAgent>(memory.data(offsetof<CoapAgent>(), 4));
+export const REPLY = changetype<CoapReply>(memory.data(offsetof<CoapReply>(), 4));
+export const IDENTITY = changetype<Identity>(memory.data(offsetof<Identity>(), 4));
+export const BACKOFF = changetype<Backoff>(memory.data(offsetof<Backoff>(), 4));
 /** Signing and deriving the key. */
 export const HMAC = changetype<Hmac>(memory.data(offsetof<Hmac>(), 8));
 /** The session's key with its eleven round keys, which stand from one request to the next. */
 export const AES = changetype<Aes>(memory.data(24 + 11 * 16, 8));
-export const CODEC = changetype<Cbor>(memory.data(offsetof<Cbor>(), 8));
 /** Arrays and maps that CBOR has open. */
 export const CODEC_STACK: usize = memory.data(CBOR_STACK, 4);
 

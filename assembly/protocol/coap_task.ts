@@ -150,10 +150,6 @@ export class CoapSession {
   source: usize = 0;
   target: usize = 0;
   left: u32 = 0;
-  /** The chain between two blocks. */
-  chain: u64 = 0;
-  chain1: u64 = 0;
-
   /** Bytes of the response that earlier blocks took, and its size exponent. */
   received: u32 = 0;
   szx2: u32 = 0;
@@ -161,4 +157,7 @@ export class CoapSession {
   /** The response is CBOR. */
   binary: bool = false;
   readAt: u32 = 0;
+  /** The chain between two blocks. */
+  chain: u64 = 0;
+  chain1: u64 = 0;
 }
