@@ -19,7 +19,9 @@ import {
   sessionStop,
   sessionSubscribe,
 } from "../protocol/mqtt_session";
-import { IDENTIFIER_MAX, identifierLength, ownTopic, Topic, validFilter } from "../protocol/topics";
+import { IDENTIFIER_MAX, identifierLength } from "../protocol/identifier";
+import { ownTopic } from "../protocol/own_topic";
+import { Topic, validFilter } from "../protocol/topics";
 import { IN_WINDOW, REPLIES } from "../profile";
 import { Decision, Task } from "../protocol/update_task";
 import { REPLY, REPLY_ID } from "./inbox_state";

@@ -4,7 +4,8 @@
 // then the UTF-8 bytes. All literals of a compilation stand once each in one data segment, in the order in which the
 // compiler read them, so equal sources give equal bytes. Without this transform bytes/text refuses to compile.
 //
-// `L("several words")` becomes the address of a list: each word as such a literal, then a length of zero.
+// `L("several words")` becomes the address of a list: each word as such a literal, then a length of zero. With several
+// arguments each of them is an entry of the list, blanks and all.
 //
 // How: every `S("text")` is rewritten to `(S + offset)`, and the function S in bytes/text to a constant that holds the
 // segment's address. Both are constants to the compiler, so S may stand in a constant's initialiser and in
@@ -42,20 +43,23 @@ class Segment {
   bytes = [];
   #offsets = new Map();
 
-  /** @returns the literal's offset in the segment, or a message that says why there can be none */
-  add(text, list = false) {
-    const key = list ? `list ${text}` : `text ${text}`;
+  /** @returns the offset in the segment of these literals, one after the other, or a message that says why there can be none */
+  add(...texts) {
+    const key = JSON.stringify(texts);
     const known = this.#offsets.get(key);
     if (known !== undefined) return known;
-    if (!text.isWellFormed()) return "the literal holds half of a surrogate pair; write whole characters";
-    const utf8 = Buffer.from(text, "utf8");
-    if (utf8.length > LITERAL_MAX) {
-      return `the literal has ${utf8.length} bytes, the limit is ${LITERAL_MAX}; split it into several`;
+    const bytes = [];
+    for (const text of texts) {
+      if (!text.isWellFormed()) return "the literal holds half of a surrogate pair; write whole characters";
+      const utf8 = Buffer.from(text, "utf8");
+      if (utf8.length > LITERAL_MAX) {
+        return `the literal has ${utf8.length} bytes, the limit is ${LITERAL_MAX}; split it into several`;
+      }
+      bytes.push(utf8.length, ...utf8);
     }
     const offset = this.bytes.length;
     this.#offsets.set(key, offset);
-    if (!list) this.bytes.push(utf8.length, ...utf8);
-    else for (const word of [...text.split(" "), ""]) this.bytes.push(word.length, ...Buffer.from(word, "latin1"));
+    this.bytes.push(...bytes);
     return offset;
   }
 }
@@ -85,13 +89,15 @@ export default class Literals extends Transform {
     const segment = new Segment();
 
     const place = (call) => {
-      if (call.args.length !== 1 || !isString(call.args[0])) {
-        return "S takes exactly one string literal, known when the program is compiled";
-      }
       const list = isCallOf(call, "L");
-      if (list && !/^[!-~]+( [!-~]+)+$/.test(call.args[0].value))
-        return "L takes ASCII words with one blank between each two";
-      return segment.add(call.args[0].value, list);
+      const texts = call.args.map((arg) => arg.value);
+      if (!call.args.every(isString) || texts.length === 0 || (texts.length > 1 && !list)) {
+        return "S takes exactly one string literal, known when the program is compiled, L one or more";
+      }
+      if (!list) return segment.add(texts[0]);
+      if (texts.length > 1) return segment.add(...texts, "");
+      if (!/^[!-~]+( [!-~]+)+$/.test(texts[0])) return "L takes ASCII words with one blank between each two";
+      return segment.add(...texts[0].split(" "), "");
     };
     const visit = (node) => {
       if (!isCallOf(node, "S") && !isCallOf(node, "L")) {

@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import binaryen from "binaryen";
+import { conditions } from "./conditions.mjs";
 import { outline } from "./outline.mjs";
 import { leb, Op, read, walk, write } from "./wasm_tree.mjs";
 
@@ -38,31 +39,38 @@ function optimize(bytes, names, inlined, passes) {
   }
 }
 
-/** The unsigned number that a constant pushes, when it takes one or two bytes. */
-const addressOf = (node) =>
-  node.bytes.length === 2 ? node.bytes[1] : node.bytes.length === 3 ? (node.bytes[1] & 127) | (node.bytes[2] << 7) : -1;
+/** The number that an i32.const or the offset of a load or store has, from its second byte or `from` on. */
+function lebOf(bytes, from) {
+  let value = 0;
+  let shift = 0;
+  for (let at = from; at < bytes.length; at++, shift += 7) value |= (bytes[at] & 127) << shift;
+  return value;
+}
 
-/** A load or store below 128 is shortest as an offset from 0: the offset is unsigned, the constant is not. */
-function addressFromZero(module) {
+/**
+ * A load or store up to 190 is shortest as an offset: the offset is unsigned and takes a byte up to 127, the constant is signed
+ * and takes one up to 63.
+ */
+function shortAddresses(module) {
   for (const fn of module.functions)
     walk(fn.body, (node) => {
       const [address] = node.kids;
-      if (node.op < 0x28 || node.op > 0x3e || address.op !== Op.I32Const || node.bytes.length !== 3) return;
-      const at = addressOf(address) + node.bytes[2];
-      if (addressOf(address) < 64 || at >= 128) return;
-      address.bytes = [Op.I32Const, 0];
-      node.bytes = [node.op, node.bytes[1], ...leb(at)];
+      if (node.op < 0x28 || node.op > 0x3e || address.op !== Op.I32Const) return;
+      const at = lebOf(address.bytes, 1) + lebOf(node.bytes, 2);
+      if (address.bytes.at(-1) >= 64 || at > 190 || address.bytes.length + node.bytes.length <= 5) return;
+      address.bytes = [Op.I32Const, at > 127 ? 63 : 0];
+      node.bytes = [node.op, node.bytes[1], ...leb(at > 127 ? at - 63 : at)];
     });
   return module;
 }
 
 /** @param {Uint8Array} bytes a module with names @returns {Uint8Array} a smaller one, with names too */
 export function shrink(bytes) {
-  const module = read(optimize(bytes, true, INLINED, []));
+  const module = conditions(read(optimize(bytes, true, INLINED, [])));
   if (module.functions.some((fn) => fn.name === ""))
     throw new Error('the module has no names: compile it with "debug": true');
   outline(module, (name) => HOT.test(name));
-  return write(addressFromZero(read(optimize(write(module), true, 0, []))));
+  return write(shortAddresses(conditions(read(optimize(write(module), true, 0, [])))));
 }
 
 /** Every section but the custom ones, WebAssembly Core Specification 1.0, section 5.5. */
