@@ -5,6 +5,7 @@ import { Hmac } from "../crypto/hmac";
 import { Backoff } from "./backoff";
 import { Exchange } from "./coap_exchange";
 import { CoapReply } from "./coap_reply";
+import { IDENTIFIER_MAX } from "./identifier";
 import { Identity } from "./sign";
 
 /**

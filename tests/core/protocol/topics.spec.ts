@@ -1,6 +1,7 @@
 import { Writer, writerDone, writerInit } from "../../../assembly/bytes/writer";
 import { Identity } from "../../../assembly/protocol/sign";
-import { IDENTIFIER_MAX, identifierLength, Topic, putTopic, topicOf } from "../../../assembly/protocol/topics";
+import { IDENTIFIER_MAX, identifierLength } from "../../../assembly/protocol/identifier";
+import { Topic, putTopic, topicOf } from "../../../assembly/protocol/topics";
 import { put, text } from "../ranges";
 
 const identity = changetype<Identity>(memory.data(offsetof<Identity>(), 8));
