@@ -3,29 +3,25 @@
  * work; while the event queue has no room, nothing goes on that could emit one and nothing is received.
  */
 import { Boot, Channel, Closed, Code, Counter, ENTROPY, Event, Want } from "../abi";
-import { S } from "../bytes/text";
-import { putBytes, putDecimal, putSigned, putText } from "../bytes/writer";
+import { litLen, S } from "../bytes/text";
 import { AGENT, ENDPOINT, EVENTS, EXCHANGE, RANDOM, SCRATCH, SESSION } from "../coap_arena";
 import { randomSeed } from "../protocol/backoff";
 import { DATAGRAM, exchangeInit, exchangeSent, exchangeTxLen, exchangeTxPtr } from "../protocol/coap_exchange";
-import {
-  online,
-  Progress,
-  sessionClosed,
-  sessionOpened,
-  sessionResumed,
-  sessionStep,
-  sessionTimeout,
-} from "../protocol/coap_session";
-import { Link, Request } from "../protocol/coap_task";
-import { eventBegin, eventEnd, eventsKind, eventsRoom } from "../protocol/events";
+import { sessionClosed, sessionOpened, sessionResumed, sessionStep, sessionTimeout } from "../protocol/coap_session";
+import { Link, Request, Tell } from "../protocol/coap_task";
+import { eventsKind, eventsRoom } from "../protocol/events";
 import { IN_WINDOW } from "../profile";
-import { assemble, assembleFirst } from "./coap_assemble";
+import { assemble } from "./coap_assemble";
 import { readConfiguration } from "./coap_config";
+import { emit } from "./coap_events";
 import { answered, inboxStep } from "./coap_inbox";
+import { CoapAgent } from "./coap_state";
+import { wire } from "./coap_wiring";
+
+/** The first of the counters. */
+const COUNTERS: usize = offsetof<CoapAgent>("bytesSent");
 
 export function configure(length: i32): i32 {
-  assembleFirst();
   if (AGENT.assembled) return Code.BadState;
   if (length < 0 || length > IN_WINDOW || (length == 0 && AGENT.left == 0)) return Code.BadArgument;
   return readConfiguration(length);
@@ -34,7 +30,7 @@ export function configure(length: i32): i32 {
 /** Nothing here depends on the slot that runs. */
 export function booted(slot: i32, how: i32): i32 {
   if (AGENT.assembled) return Code.BadState;
-  return slot < 0 || slot > 1 || how < Boot.Confirmed || how > Boot.FellBack ? Code.BadArgument : Code.Ok;
+  return <u32>slot > 1 || <u32>how > <u32>Boot.FellBack ? Code.BadArgument : Code.Ok;
 }
 
 /** Nothing here goes by the time of day. */
@@ -43,10 +39,10 @@ export function wallClock(): i32 {
 }
 
 export function poll(nowMs: i32): i32 {
-  assembleFirst();
   if (AGENT.refused) return Code.BadArgument;
   if (!AGENT.present) return Code.BadState;
   if (!AGENT.assembled) {
+    wire();
     const code = assemble();
     if (code < 0) return code;
     AGENT.assembled = true;
@@ -85,63 +81,35 @@ function wants(again: bool): i32 {
 
 /** -> whether there is more to do now. */
 function work(): bool {
-  if (AGENT.lost) {
-    AGENT.lost = false;
-    emitDisconnected();
+  const tell = SESSION.tell;
+  if (tell != 0) {
+    SESSION.tell = tell & (tell - 1);
+    if (tell & Tell.Answered) answered(SESSION.status);
+    else if (tell & Tell.Connected) emitConnected();
+    else if (tell & Tell.Lost) emitDisconnected();
+    else emitConnecting();
     return true;
   }
-  if (AGENT.unchecked != 0) {
-    inboxStep();
-    return true;
-  }
-  switch (sessionStep(SESSION)) {
-    case Progress.Rest:
-      return false;
-    case Progress.Connecting:
-      emitConnecting();
-      break;
-    case Progress.Connected:
-      emitConnected();
-      break;
-    case Progress.Lost:
-      emitDisconnected();
-      break;
-    case Progress.Answered:
-      answered(SESSION.detail);
-      if (SESSION.detail > 0 && online(SESSION) == Progress.Connected) emitConnected();
-      break;
-  }
+  if (AGENT.unchecked == 0) return sessionStep(SESSION);
+  inboxStep();
   return true;
 }
 
 function emitConnecting(): void {
   AGENT.attempt += 1;
-  const w = eventBegin(EVENTS, S('{"event":"device.connecting","peer":"'));
-  putBytes(w, ENDPOINT + 1, AGENT.peerLength);
-  putText(w, S('","attempt":'));
-  putDecimal(w, AGENT.attempt);
-  eventEnd(EVENTS, Event.Connecting);
+  emit(Event.Connecting, S('device.connecting","peer":"\x0c","attempt":\x08}'), 0);
 }
 
 function emitConnected(): void {
-  const w = eventBegin(EVENTS, S('{"event":"device.connected","sessionPresent":'));
   // an earlier token was taken: /auth was not needed
-  putText(w, SESSION.fresh ? S("false") : S("true"));
+  const present = SESSION.fresh ? S("false") : S("true");
   SESSION.fresh = false;
-  eventEnd(EVENTS, Event.Connected);
+  emit(Event.Connected, S('device.connected","sessionPresent":\x1f}'), present);
 }
 
 function emitDisconnected(): void {
-  const w = eventBegin(EVENTS, S('{"event":"device.disconnected","code":'));
-  putSigned(w, SESSION.fault);
-  putText(w, S(',"detail":'));
-  putSigned(w, SESSION.detail);
-  putText(w, S(',"retryMs":'));
-  putSigned(w, SESSION.retry);
-  putText(w, S(',"desc":"'));
-  putText(w, words(SESSION.fault));
-  putText(w, S('"'));
-  eventEnd(EVENTS, Event.Disconnected);
+  const template = S('device.disconnected","code":\x01,"detail":\x02,"retryMs":\x03,"desc":"\x1f"}');
+  emit(Event.Disconnected, template, words(SESSION.fault));
 }
 
 function words(fault: i32): usize {
@@ -156,7 +124,7 @@ export function timeout(): i32 {
 }
 
 export function rxPtr(ch: i32): i32 {
-  return ch == Channel.Mqtt ? <i32>EXCHANGE.rx : 0;
+  return <i32>EXCHANGE.rx;
 }
 
 export function rxCap(ch: i32): i32 {
@@ -173,7 +141,7 @@ export function received(ch: i32, n: i32): i32 {
 }
 
 export function txPtr(ch: i32): i32 {
-  return ch == Channel.Mqtt ? <i32>exchangeTxPtr(EXCHANGE) : 0;
+  return <i32>exchangeTxPtr(EXCHANGE);
 }
 
 export function txLen(ch: i32): i32 {
@@ -190,21 +158,19 @@ export function sent(ch: i32, n: i32): i32 {
 }
 
 export function counter(which: i32): i32 {
-  if (which == Counter.BytesSent) return <i32>AGENT.bytesSent;
   if (which == Counter.Underway) return <i32>(SESSION.request != Request.None || AGENT.kind != 0 || SESSION.pull);
-  return which == Counter.BytesReceived
-    ? <i32>AGENT.bytesReceived
-    : which == Counter.Polls
-      ? <i32>AGENT.polls
-      : Code.BadArgument;
+  // in the order of Counter
+  return <u32>which > <u32>Counter.Polls
+    ? Code.BadArgument
+    : load<i32>(changetype<usize>(AGENT) + ((<u32>which) << 2), COUNTERS);
 }
 
 export function peerPtr(ch: i32): i32 {
-  return ch == Channel.Mqtt ? <i32>ENDPOINT + 1 : 0;
+  return <i32>ENDPOINT + 1;
 }
 
 export function peerLen(ch: i32): i32 {
-  return ch == Channel.Mqtt ? <i32>AGENT.peerLength : 0;
+  return ch == Channel.Mqtt ? litLen(ENDPOINT) : 0;
 }
 
 export function opened(ch: i32): i32 {
@@ -214,8 +180,8 @@ export function opened(ch: i32): i32 {
 }
 
 export function closed(ch: i32, reason: i32): i32 {
-  if (reason < Closed.Local || reason > Closed.Untrusted) reason = Closed.Broken;
-  if (ch == Channel.Mqtt && sessionClosed(SESSION, reason) == Progress.Lost) AGENT.lost = true;
+  if (<u32>reason > <u32>Closed.Untrusted) reason = Closed.Broken;
+  if (ch == Channel.Mqtt) sessionClosed(SESSION, reason);
   return Code.Ok;
 }
 

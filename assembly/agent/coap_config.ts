@@ -3,11 +3,10 @@
  * that only other transports have are passed over, an unknown key is reported, a value that cannot be used is refused.
  */
 import { Code, Event } from "../abi";
-import { equalsIgnoreCase, litLen, litPtr, parseU32, S } from "../bytes/text";
-import { putBytes, putText } from "../bytes/writer";
+import { copy, equalsIgnoreCase, L, litLen, litPtr, parseU32, S, wordAt, wordIndex } from "../bytes/text";
 import { JSON_KEY, JsonToken, jsonFinish, jsonInit, jsonKeyPtr, jsonNext } from "../codec/json";
-import { jsonEscape } from "../codec/json_escape";
 import {
+  ACK_MODE,
   AGENT,
   CLIENT_ID,
   DEVICE_NAME,
@@ -25,7 +24,9 @@ import {
 } from "../coap_arena";
 import { Digest } from "../crypto/hmac";
 import { ENVELOPE_HEAD } from "../protocol/coap_task";
-import { eventBegin, eventEnd, eventsRoom } from "../protocol/events";
+import { eventsRoom } from "../protocol/events";
+import { SIGN_METHODS } from "../protocol/sign";
+import { emit } from "./coap_events";
 import { ENDPOINT_MAX } from "./coap_state";
 
 /** Bytes of a document that are read in one call: bounds its work. */
@@ -33,112 +34,114 @@ const SLICE: u32 = 128;
 const GO_ON: i32 = 1;
 /** Bytes of a word or a number. */
 const WORD: u32 = 16;
+/** Between two pulls when the configuration names no time, ms. */
+const PULL: u32 = 60000;
 
-/** A member: its name and what it takes. */
-const ROW: u32 = 8;
-/** A text: where it is kept, its longest and shortest, and its characters beside letters and digits. */
-const MOST: u32 = 4;
-const LEAST: u32 = 8;
-const CHARACTERS: u32 = 12;
-const TEXT_ROW: u32 = 16;
-
-const TEXTS: i32 = 7;
 const NONE: i32 = -1;
+/** The members up to here are texts. */
+const ENDPOINT_MEMBER: i32 = 6;
 const SIGN_METHOD: i32 = 7;
-const ACK_MODE: i32 = 8;
+const ACK_MODE_MEMBER: i32 = 8;
 const CONTENT_FORMAT: i32 = 9;
 const CONFIRMABLE: i32 = 10;
-/** Those of other transports, from here on. */
-const OTHERS: i32 = 12;
-const MEMBERS: i32 = 18;
+const PULL_INTERVAL: i32 = 11;
 
-/** Any character at all, but none is missing. */
-const ANY: usize = 0;
-const DIGITS: usize = 1;
+/** Those behind PULL_INTERVAL are of other transports. */
+const NAMES: usize = L(
+  "productKey deviceName deviceSecret clientId timestamp version endpoint signMethod ackMode contentFormat confirmable pullInterval keepAlive cleanSession allowPlain region instanceId flash",
+);
+
+/** What each takes. */
+const EXPECTED: usize = L(
+  "takes 1 to 20 letters and digits",
+  "takes 4 to 32 letters, digits, -_@.:",
+  "takes a text of 1 to 64 bytes",
+  "takes 1 to 64 letters, digits, -_@.:&",
+  "takes milliseconds as a text of digits",
+  "takes 1 to 64 letters, digits, -_.",
+  "takes coap://host:port",
+  "takes hmacsha256, hmacsha1 or hmacmd5",
+  "takes 0 or 1",
+  "takes json or cbor",
+  "takes true or false",
+  "takes seconds, 0 to 86400",
+);
+
+/** Characters beside letters and digits: a text takes so many of them. */
+const OTHERS: usize = S("-_.@:&[]/");
+const ANY: u16 = 255;
+const DIGITS: u16 = 254;
+
+/** A text: where it is kept, its longest and, in the upper byte, shortest, its characters. */
+const PLACE: u32 = 0;
+const MOST: u32 = 2;
+const LEAST: u32 = 3;
+const CHARACTERS: u32 = 4;
+const ROW: u32 = 6;
 
 // biome-ignore format: a table
-const TABLE = memory.data<usize>([
-  S("productKey"), S("takes 1 to 20 letters and digits"),
-  S("deviceName"), S("takes 4 to 32 of letters, digits and - _ @ . :"),
-  S("deviceSecret"), S("takes a text of 1 to 64 bytes"),
-  S("clientId"), S("takes 1 to 64 of letters, digits and - _ @ . : &"),
-  S("timestamp"), S("takes milliseconds as a text of digits"),
-  S("version"), S("takes 1 to 64 of letters, digits and . _ -"),
-  S("endpoint"), S("takes coap://host:port"),
-  S("signMethod"), S("takes hmacsha256, hmacsha1 or hmacmd5"),
-  S("ackMode"), S("takes 0 (piggy-backed) or 1 (separate)"),
-  S("contentFormat"), S("takes json or cbor"),
-  S("confirmable"), S("takes true or false"),
-  S("pullInterval"), S("takes a number of seconds from 0 to 86400"),
-  S("keepAlive"), 0, S("cleanSession"), 0, S("allowPlain"), 0, S("region"), 0, S("instanceId"), 0, S("flash"), 0,
+const TEXTS: usize = memory.data<u16>([
+  <u16>PRODUCT_KEY, 20 + 256, 0,
+  <u16>DEVICE_NAME, 32 + 4 * 256, 5,
+  <u16>DEVICE_SECRET, 64 + 256, ANY,
+  <u16>CLIENT_ID, 64 + 256, 6,
+  <u16>TIMESTAMP, 20 + 256, DIGITS,
+  <u16>VERSION, 64 + 256, 3,
+  <u16>ENDPOINT, <u16>ENDPOINT_MAX + 256, 9,
 ]);
 
-// biome-ignore format: a table
-const TEXT_TABLE = memory.data<usize>([
-  PRODUCT_KEY, 20, 1, S(""),
-  DEVICE_NAME, 32, 4, S("-_@.:"),
-  DEVICE_SECRET, 64, 1, ANY,
-  CLIENT_ID, 64, 1, S("-_@.:&"),
-  TIMESTAMP, 20, 1, DIGITS,
-  VERSION, 64, 1, S("-_."),
-  ENDPOINT, ENDPOINT_MAX, 1, ANY,
-]);
-
-function nameOf(member: i32): usize {
-  return load<usize>(TABLE + member * ROW);
-}
-
-function column(member: i32, at: u32): usize {
-  return load<usize>(TEXT_TABLE + member * TEXT_ROW + at);
+function placeOf(member: i32): usize {
+  return load<u16>(TEXTS + member * ROW, PLACE);
 }
 
 /** Tell about a key: that it is unknown (code Ok), or what it takes. */
 function complain(code: i32, name: usize, length: u32, text: usize): i32 {
   // unknown keys leave room for the one refusal that ends it all
   if (code == Code.Ok && !eventsRoom(EVENTS)) return code;
-  const w = eventBegin(EVENTS, S('{"event":"fault","code":'));
-  putText(w, code == Code.Ok ? S("0") : S("-3"));
-  putText(w, S(',"detail":0,"desc":"configuration: '));
-  jsonEscape(w, name, length);
-  putText(w, S(" "));
-  jsonEscape(w, litPtr(text), litLen(text));
-  putBytes(w, S('"') + 1, 1);
-  eventEnd(EVENTS, Event.Fault);
+  store<u8>(SCRATCH, length);
+  for (let i: u32 = 0; i < length; i++) {
+    const c: u32 = load<u8>(name + i);
+    store<u8>(SCRATCH + i, c < 32 || c == 34 || c == 92 ? 63 : c, 1);
+  }
+  SESSION.fault = code;
+  emit(Event.Fault, S('fault","code":\x01,"detail":0,"desc":"configuration: \x0d \x1f"}'), text);
   return code;
 }
 
-/** Complain about a member: `text` = 0 says what it takes. */
-export function refuseMember(member: i32, text: usize): i32 {
-  const name = nameOf(member);
-  return complain(
-    Code.BadArgument,
-    litPtr(name),
-    litLen(name),
-    text != 0 ? text : load<usize>(TABLE + member * ROW, 4),
-  );
+function complainOf(name: usize, text: usize): i32 {
+  return complain(Code.BadArgument, litPtr(name), litLen(name), text);
+}
+
+/** The member's value is not what it takes. */
+function refuse(member: i32): i32 {
+  return complainOf(wordAt(NAMES, member), wordAt(EXPECTED, member));
 }
 
 /** Members that have to be there: the first three. -> Ok, or BadArgument. */
 export function complete(): i32 {
-  for (let i = 0; i < 3; i++) if (litLen(column(i, 0)) == 0) return refuseMember(i, S("is missing"));
+  for (let i = 0; i < 3; i++) if (litLen(placeOf(i)) == 0) return complainOf(wordAt(NAMES, i), S("is missing"));
   return Code.Ok;
 }
 
 /** The endpoint is not what it takes. */
 export function refuseEndpoint(): i32 {
-  return refuseMember(TEXTS - 1, 0);
+  return refuse(ENDPOINT_MEMBER);
 }
 
 /** As readConfiguration of config.ts. */
 export function readConfiguration(length: u32): i32 {
   const r = READER;
   if (length != 0) {
+    if (!AGENT.configured) {
+      AGENT.configured = true;
+      SESSION.pullMs = PULL;
+      IDENTITY.signMethod = Digest.Sha256;
+    }
     jsonInit(r);
     r.at = IN_FRAME + ENVELOPE_HEAD;
     AGENT.left = length;
     AGENT.member = NONE;
     AGENT.fault = 0;
-    AGENT.present = false;
   }
   const n = AGENT.left < SLICE ? AGENT.left : SLICE;
   r.end = r.at + n;
@@ -163,43 +166,40 @@ function read(): i32 {
 }
 
 function notAnObject(): i32 {
-  const name = S("document");
-  return complain(Code.BadArgument, litPtr(name), litLen(name), S("is not a JSON object"));
+  return complainOf(S("document"), S("is not a JSON object"));
 }
 
 function key(): void {
   const r = READER;
   if (r.depth != 1) return;
-  let member: i32 = MEMBERS;
-  do member -= 1;
-  while (member >= 0 && !equalsIgnoreCase(jsonKeyPtr(r), r.keyLen, nameOf(member)));
+  const member = wordIndex(jsonKeyPtr(r), r.keyLen, NAMES, true) - 1;
   AGENT.member = member;
-  if (member < 0) complain(Code.Ok, jsonKeyPtr(r), min<u32>(r.keyLen, JSON_KEY), S("is not a known key"));
-  else if (member < TEXTS) {
-    r.out = column(member, 0) + 1;
-    r.cap = <u32>column(member, MOST);
-  } else {
-    r.out = SCRATCH;
-    r.cap = WORD;
+  r.out = SCRATCH;
+  r.cap = WORD;
+  if (member == NONE) complain(Code.Ok, jsonKeyPtr(r), min<u32>(r.keyLen, JSON_KEY), S("is not a known key"));
+  else if (member <= ENDPOINT_MEMBER) {
+    r.out = placeOf(member) + 1;
+    r.cap = load<u8>(TEXTS + member * ROW, MOST);
   }
 }
 
 function value(token: JsonToken): void {
   const r = READER;
   const member = AGENT.member;
-  if (member < 0 || member >= OTHERS || r.depth == 0) return;
+  if (member < 0 || member > PULL_INTERVAL || r.depth == 0) return;
   AGENT.member = NONE;
-  if (r.depth == 1 && (member < TEXTS ? text(member, token) : accept(member, token))) return;
-  AGENT.fault = refuseMember(member, 0);
+  if (r.depth == 1 && (member <= ENDPOINT_MEMBER ? text(member, token) : accept(member, token))) return;
+  AGENT.fault = refuse(member);
 }
 
 /** -> false when the member does not take the value. */
 function text(member: i32, token: JsonToken): bool {
-  const place = column(member, 0);
+  const row = TEXTS + member * ROW;
+  const place: usize = load<u16>(row);
+  const others: u32 = load<u8>(row, CHARACTERS);
   const length = READER.len;
-  if (token != JsonToken.String || READER.total > length || length < <u32>column(member, LEAST)) return false;
+  if (token != JsonToken.String || READER.total > length || length < <u32>load<u8>(row, LEAST)) return false;
   store<u8>(place, length);
-  const others = column(member, CHARACTERS);
   for (let i: u32 = 1; i <= length && others != ANY; i++) {
     const c: u32 = load<u8>(place + i);
     if (c - 48 < 10) continue;
@@ -208,37 +208,57 @@ function text(member: i32, token: JsonToken): bool {
   return true;
 }
 
-function among(c: u32, literal: usize): bool {
-  for (let i: u32 = 1; i <= litLen(literal); i++) if (load<u8>(literal + i) == c) return true;
-  return false;
-}
-
-function is(name: usize): bool {
-  return equalsIgnoreCase(SCRATCH, READER.len, name);
+function among(c: u32, count: u32): bool {
+  while (count != 0 && load<u8>(OTHERS + count) != c) count--;
+  return count != 0;
 }
 
 function accept(member: i32, token: JsonToken): bool {
+  const length = READER.len;
   if (member == CONFIRMABLE) {
     SESSION.unconfirmed = token == JsonToken.False;
     return token == JsonToken.True || token == JsonToken.False;
   }
-  if (member == SIGN_METHOD || member == CONTENT_FORMAT) return token == JsonToken.String && word(member);
-  const number = parseU32(SCRATCH, READER.len);
-  if (token != JsonToken.Number || number < 0 || number > (member == ACK_MODE ? 1 : 86400)) return false;
-  if (member == ACK_MODE) SESSION.separate = number != 0;
-  else SESSION.pullMs = <u32>number * 1000;
+  if (member == SIGN_METHOD || member == CONTENT_FORMAT) {
+    const signing = member == SIGN_METHOD;
+    const word = wordIndex(SCRATCH, length, signing ? SIGN_METHODS : L("json cbor"), true) - 1;
+    if (signing) IDENTITY.signMethod = word;
+    else SESSION.cbor = word != 0;
+    return token == JsonToken.String && word >= 0;
+  }
+  const number = parseU32(SCRATCH, length);
+  if (token != JsonToken.Number || <u64>number > (member == ACK_MODE_MEMBER ? 1 : 86400)) return false;
+  if (member != ACK_MODE_MEMBER) SESSION.pullMs = <u32>number * 1000;
+  else {
+    store<u8>(ACK_MODE, <u32>number);
+    store<u8>(ACK_MODE, 49, 1);
+  }
   return true;
 }
 
-function word(member: i32): bool {
-  if (member == CONTENT_FORMAT) {
-    SESSION.cbor = is(S("cbor"));
-    return SESSION.cbor || is(S("json"));
+/** Make coap://host[:port] in its place udp://host:port, one character shorter. */
+export function endpointPeer(): bool {
+  const field = ENDPOINT;
+  const host = field + 8;
+  let end = field + 1 + litLen(field);
+  if (load<u8>(end - 1) == 0x2f) end--;
+  if (end <= host || !equalsIgnoreCase(field + 1, 7, S("coap://"))) return false;
+  let port: usize = 0;
+  let number: u32 = 0;
+  let bracket = false;
+  for (let at = host; at < end; at++) {
+    const c: u32 = load<u8>(at);
+    if (c == 0x2f) return false;
+    if (port != 0) {
+      number = number * 10 + c - 48;
+      if (c - 48 >= 10 || number > 65535) return false;
+    } else if (c == 0x3a && !bracket && at != host) port = at;
+    else if ((c | 6) == 0x5f && c != 0x5f) bracket = c == 0x5b;
   }
-  let method = Digest.Md5;
-  if (is(S("hmacsha256"))) method = Digest.Sha256;
-  else if (is(S("hmacsha1"))) method = Digest.Sha1;
-  else if (!is(S("hmacmd5"))) return false;
-  IDENTITY.signMethod = method;
+  if (bracket || (port != 0 && number == 0)) return false;
+  copy(field + 1, litPtr(S("udp://")), 6);
+  copy(field + 7, host, <u32>(end - host));
+  if (port == 0) copy(end - 1, litPtr(S(":5682")), 5);
+  store<u8>(field, <u32>(end - field) - 2 + (port == 0 ? 5 : 0));
   return true;
 }

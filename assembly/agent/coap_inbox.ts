@@ -3,18 +3,15 @@
  * checked in slices. Then it is offered to the session, and stays in the in-window until the platform has answered.
  */
 import { Code, Event, Post } from "../abi";
-import { equals, litLen, litPtr, move, S } from "../bytes/text";
-import { putDecimal, putSigned, putText } from "../bytes/writer";
+import { copy, equals, litLen, litPtr, S } from "../bytes/text";
 import { JsonToken, jsonInit, jsonNext } from "../codec/json";
-import { AGENT, EVENTS, IDENTITY, IN_FRAME, READER, REPLY, SESSION } from "../coap_arena";
-import { identifierAt } from "../protocol/coap_compose";
-import { replyTag } from "../protocol/coap_reply";
+import { AGENT, EVENT_NAME, IDENTITY, IN_FRAME, READER, REPLY_TAGS, SESSION } from "../coap_arena";
 import { ENVELOPE_HEAD, Request, Step } from "../protocol/coap_task";
 import { sessionStart, sessionStop } from "../protocol/coap_session";
-import { eventBegin, eventEnd } from "../protocol/events";
 import { IN_WINDOW } from "../profile";
 import { IDENTIFIER_MAX, identifierLength } from "../protocol/identifier";
-import { ownTopic } from "../protocol/topics";
+import { ownTopic } from "../protocol/own_topic";
+import { emit } from "./coap_events";
 
 /** Bytes checked in one step. */
 const SLICE: u32 = 128;
@@ -38,71 +35,60 @@ export function inCap(): i32 {
 export function post(kind: i32, length: i32): i32 {
   fault(Code.Ok, 0);
   if (!AGENT.assembled) return Code.BadState;
-  const bare = kind >= Post.Disconnect && kind <= Post.Pull;
-  if (bare ? length != 0 : length < 1 || length > IN_WINDOW) return fault(Code.BadArgument, IN_WINDOW);
-  switch (kind) {
-    case Post.Disconnect:
-      sessionStop(SESSION);
-      return Code.Ok;
-    case Post.Connect:
-      sessionStart(SESSION);
-      return Code.Ok;
-    case Post.Pull:
-      SESSION.pull = true;
-      return Code.Ok;
-    case Post.Subscribe:
-    case Post.Unsubscribe:
-      return fault(Code.Unsupported, 0);
+  if (kind >= Post.Disconnect && kind <= Post.Pull && length == 0) {
+    if (kind == Post.Disconnect) sessionStop(SESSION);
+    else if (kind == Post.Connect) sessionStart(SESSION);
+    else if (kind == Post.Pull) SESSION.pull = true;
+    else return fault(Code.BadArgument, 0);
+    return Code.Ok;
   }
+  if (kind == Post.Subscribe || kind == Post.Unsubscribe) return fault(Code.Unsupported, 0);
+  if (length < 1 || length > IN_WINDOW) return fault(Code.BadArgument, IN_WINDOW);
   if (inCap() == 0) return fault(Code.Busy, 0);
   if (kind == Post.Property || kind == Post.Event) {
-    const properties = S("property");
-    let name = litLen(properties);
-    let from = litPtr(properties);
+    let from = S("property");
+    let skip: u32 = 0;
     if (kind == Post.Event) {
-      name = identifierLength(IN, length);
+      const name = identifierLength(IN, length);
       if (name == 0) return fault(Code.BadArgument, IDENTIFIER_MAX);
-      from = IN;
-      length -= name + 1;
+      from = IN - 1;
+      store<u8>(from, name);
+      skip = name + 1;
     }
-    SESSION.topicLen = name;
-    move(identifierAt(SESSION), from, name);
-    if (kind == Post.Event) move(IN, IN + name + 1, length);
-    const id = (SESSION.lastId % 0x7fffffff) + 1;
-    SESSION.lastId = id;
-    return take(Request.Property, length, id);
+    copy(EVENT_NAME, from, 1 + litLen(from));
+    SESSION.lastId = (SESSION.lastId % 0x7fffffff) + 1;
+    return take(Request.Property, IN + skip, length - skip, SESSION.lastId);
   }
   let topic: i32 = 0;
   while (topic < length && load<u8>(IN + topic) != 0) topic++;
   if (kind != Post.Publish || topic == length || !ownTopic(IDENTITY, IN, topic)) return fault(Code.BadArgument, 0);
   SESSION.topicLen = topic;
-  take(Request.Publish, length, 0);
-  return Code.Ok;
+  return take(Request.Publish, IN + topic + 1, length - topic - 1, 0);
 }
 
 export function reply(token: i32, code: i32, length: i32): i32 {
   fault(Code.Ok, 0);
   if (!AGENT.assembled) return Code.BadState;
   if (inCap() == 0) return fault(Code.Busy, 0);
-  const entry = token > 0 ? replyTag(REPLY, token) : 0;
-  if (entry == 0 || length < 0 || length > IN_WINDOW) return fault(Code.BadArgument, IN_WINDOW);
+  if (token <= 0 || load<i32>(REPLY_TAGS) != token || length < 0 || length > IN_WINDOW)
+    return fault(Code.BadArgument, IN_WINDOW);
   if (length == 0) {
     store<u16>(IN, 0x7d7b);
     length = 2;
   }
   SESSION.code = code;
-  SESSION.tag = entry;
-  take(Request.Reply, length, token);
+  take(Request.Reply, IN, length, token);
   return Code.Ok;
 }
 
-function take(kind: Request, length: u32, id: u32): i32 {
+function take(kind: Request, data: usize, length: u32, id: u32): i32 {
   AGENT.kind = kind;
   AGENT.unchecked = length;
   SESSION.id = id;
-  SESSION.bodyLen = length;
+  SESSION.data = data;
+  SESSION.dataLen = length;
   jsonInit(READER);
-  READER.at = IN;
+  READER.at = data;
   // a payload of the application's own is not looked at
   if (kind == Request.Publish) offer();
   return <i32>id;
@@ -134,16 +120,18 @@ export function answered(code: i32): void {
   const kind = AGENT.kind;
   AGENT.kind = 0;
   AGENT.unchecked = 0;
-  if (kind == Request.Reply) store<u32>(SESSION.tag, 0);
-  if (kind != Request.Property && code == 200) return;
-  // "property" is no identifier of an event
-  const properties = equals(identifierAt(SESSION), SESSION.topicLen, S("property"));
-  const posted = properties ? S('{"event":"property.posted","id":') : S('{"event":"event.posted","id":');
-  const w = eventBegin(EVENTS, kind == Request.Property ? posted : S('{"event":"fault","detail":'));
-  putDecimal(w, SESSION.id);
-  putText(w, S(',"code":'));
-  putSigned(w, code);
-  if (kind == Request.Property) return eventEnd(EVENTS, properties ? Event.PropertyPosted : Event.EventPosted);
-  putText(w, S(',"desc":"a message of the application was refused"'));
-  eventEnd(EVENTS, Event.Fault);
+  SESSION.code = code;
+  // no event is called "property"
+  const properties = equals(litPtr(EVENT_NAME), litLen(EVENT_NAME), S("property"));
+  if (kind == Request.Property)
+    emit(
+      properties ? Event.PropertyPosted : Event.EventPosted,
+      S('\x1f.posted","id":\x05,"code":\x06}'),
+      properties ? S("property") : S("event"),
+    );
+  else {
+    if (kind == Request.Reply) store<u32>(REPLY_TAGS, 0);
+    if (code != 200)
+      emit(Event.Fault, S('fault","detail":\x05,"code":\x06,"desc":"a message of the application was refused"}'), 0);
+  }
 }

@@ -6,20 +6,19 @@ export const ENDPOINT_MAX: u32 = 128;
 @unmanaged
 @final
 export class CoapAgent {
+  /** A document came, and before it the settings that it may change. */
+  configured: bool = false;
   /** The last document was read to its end; one was refused; the agent was put together. */
   present: bool = false;
   refused: bool = false;
   assembled: bool = false;
   seeded: bool = false;
-  /** The session was lost and the application was not told yet. */
-  lost: bool = false;
   /** `now` of the module is the host's plus this: the host's clock may begin anew after a sleep. */
   shift: u32 = 0;
   /** The module's time at the last poll; after `resumed`, what it is to be at the next one. */
   now: u32 = 0;
   resumed: bool = false;
   attempt: u32 = 0;
-  peerLength: u32 = 0;
   // counters, see `Counter`
   bytesSent: u32 = 0;
   bytesReceived: u32 = 0;

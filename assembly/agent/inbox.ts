@@ -20,7 +20,8 @@ import {
   sessionSubscribe,
 } from "../protocol/mqtt_session";
 import { IDENTIFIER_MAX, identifierLength } from "../protocol/identifier";
-import { ownTopic, Topic, validFilter } from "../protocol/topics";
+import { ownTopic } from "../protocol/own_topic";
+import { Topic, validFilter } from "../protocol/topics";
 import { IN_WINDOW, REPLIES, WITH_CONFIRM } from "../profile";
 import { Decision, Task } from "../protocol/update_task";
 import { REPLY, REPLY_ID } from "./inbox_state";

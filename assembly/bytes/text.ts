@@ -13,7 +13,10 @@ export function S(text: string): usize {
   return changetype<usize>(text);
 }
 
-/** Address of a list of words, for `wordIndex`: `words` are ASCII, one blank between each two, written in place. */
+/**
+ * Address of a list of literals, for `wordIndex` and `wordAt`: `words` are ASCII, one blank between each two, written in
+ * place; or several arguments, each an entry with whatever blanks it has.
+ */
 export function L(words: string): usize {
   ERROR("L needs the transform ./asc-transform.mjs: name it under transform in the asconfig file");
   return changetype<usize>(words);
@@ -121,6 +124,12 @@ export function plainText(ptr: usize, len: u32, marks: usize): bool {
     if (mark == 0) return false;
   }
   return true;
+}
+
+/** -> the literal of the list with this index, counted from 0; the list must have so many. */
+export function wordAt(list: usize, index: u32): usize {
+  for (; index != 0; index--) list += 1 + litLen(list);
+  return list;
 }
 
 /** Whether two ranges of `len` bytes are equal, in a time that depends on `len` alone: for digests and signatures. */

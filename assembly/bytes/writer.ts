@@ -86,3 +86,27 @@ export function putHex(w: Writer, ptr: usize, len: u32, upper: bool): void {
 function putHexDigit(w: Writer, digit: u32, ten: u32): void {
   putByte(w, digit + (digit < 10 ? 48 : ten));
 }
+
+/** Fields of a template below this are numbers, those from here on texts. */
+export const TEMPLATE_TEXT: u32 = 9;
+/** The field that is the caller's own text. */
+export const TEMPLATE_OWN: u32 = 31;
+
+/**
+ * A counted literal in which each byte below 32 stands for a field: `fields` has their addresses (u16 each, by that byte). At
+ * those below TEMPLATE_TEXT is an i32, written in decimal; at the others a counted text, and TEMPLATE_OWN is `own`.
+ */
+export function putTemplate(w: Writer, template: usize, fields: usize, own: usize): void {
+  let from = litPtr(template);
+  const end = from + litLen(template);
+  for (let at = from; at < end; at++) {
+    const field: u32 = load<u8>(at);
+    if (field >= 32) continue;
+    putBytes(w, from, <u32>(at - from));
+    from = at + 1;
+    const place: usize = load<u16>(fields + (field << 1));
+    if (field < TEMPLATE_TEXT) putSigned(w, load<i32>(place));
+    else putText(w, field == TEMPLATE_OWN ? own : place);
+  }
+  putBytes(w, from, <u32>(end - from));
+}

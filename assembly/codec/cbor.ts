@@ -28,6 +28,8 @@ export class Cbor {
   left: u32 = 0;
   text: u32 = 0;
   done: bool = false;
+  /** Reading: a control character that is being written. */
+  byte: u8 = 0;
 }
 
 export function cborInit(c: Cbor): void {
@@ -40,12 +42,15 @@ export function cborInit(c: Cbor): void {
 
 /** Head of an item (§3): `major` is the type in the upper three bits. */
 export function cborPutHead(w: Writer, major: u32, value: u64): void {
-  let bytes: u32 = 0;
   if (value < 24) return putByte(w, major | <u32>value);
-  if (value < 0x100) bytes = 1;
-  else if (value < 0x10000) bytes = 2;
-  else bytes = value < 0x100000000 ? 4 : 8;
-  putByte(w, major + 24 + (bytes > 2 ? (bytes >>> 2) + 1 : bytes - 1));
+  let size: u32 = 0;
+  while (size < 3 && value >> <u64>(8 << size) != 0) size++;
+  putByte(w, major + 24 + size);
+  cborPutBytes(w, 1 << size, value);
+}
+
+/** The lowest `bytes` of a number, the highest of them first. */
+export function cborPutBytes(w: Writer, bytes: u32, value: u64): void {
   while (bytes-- > 0) putByte(w, <u32>(value >> ((<u64>bytes) << 3)));
 }
 

@@ -3,7 +3,8 @@
  * keys that are no text, NaN and infinities) and indefinite lengths are refused. No float is computed with.
  */
 import { Code } from "../abi";
-import { putByte, Writer } from "../bytes/writer";
+import { L, S, wordAt } from "../bytes/text";
+import { putByte, putHex, putText, Writer } from "../bytes/writer";
 import { CBOR_DEPTH, CBOR_DIGITS, CBOR_MAP, Cbor, cborSlot } from "./cbor";
 
 /** What one byte of CBOR may become at most: a number, or the ends of everything that is open. */
@@ -38,13 +39,9 @@ export function cborDecode(c: Cbor, w: Writer): i32 {
 
 function character(c: Cbor, w: Writer, byte: u32): void {
   if (byte < 0x20) {
-    putByte(w, 0x5c);
-    putByte(w, 0x75);
-    putByte(w, 0x30);
-    putByte(w, 0x30);
-    putByte(w, 0x30 + (byte >>> 4));
-    byte &= 15;
-    putByte(w, byte + (byte < 10 ? 48 : 87));
+    putText(w, S("\\u00"));
+    c.byte = <u8>byte;
+    putHex(w, changetype<usize>(c) + offsetof<Cbor>("byte"), 1, false);
   } else {
     if (byte == 0x22 || byte == 0x5c) putByte(w, 0x5c);
     putByte(w, byte);
@@ -129,19 +126,13 @@ function integer(w: Writer, value: u64): void {
   for (; divisor != 0; divisor /= 10) putByte(w, 48 + <u32>((value / divisor) % 10));
 }
 
-const NULL: u32 = 0x6c6c756e;
-const TRUE: u32 = 0x65757274;
-const FALSE: u32 = 0x736c6166;
-
 function simple(c: Cbor, w: Writer): bool {
   const info = c.first & 31;
   if (info == 25) return decimal(w, c.value, 10, 15);
   if (info == 26) return decimal(w, c.value, 23, 127);
   if (info == 27) return decimal(w, c.value, 52, 1023);
   if (info < 20 || info > 23) return false;
-  let word = info == 20 ? FALSE : info == 21 ? TRUE : NULL;
-  for (; word != 0; word >>>= 8) putByte(w, word & 0xff);
-  if (info == 20) putByte(w, 0x65);
+  putText(w, wordAt(L("false true null null"), info - 20));
   return true;
 }
 

@@ -6,7 +6,17 @@
 import { Code } from "../abi";
 import { move } from "../bytes/text";
 import { putByte, Writer } from "../bytes/writer";
-import { CBOR_DEPTH, CBOR_DIGITS, CBOR_MAP, Cbor, cborInit, cborPutHead, cborPutText, cborSlot } from "./cbor";
+import {
+  CBOR_DEPTH,
+  CBOR_DIGITS,
+  CBOR_MAP,
+  Cbor,
+  cborInit,
+  cborPutBytes,
+  cborPutHead,
+  cborPutText,
+  cborSlot,
+} from "./cbor";
 import { JSON_KEY, JsonReader, JsonToken, jsonKeyPtr, jsonNext } from "./json";
 
 /** Longest head. Texts are read to behind that and then moved down. */
@@ -100,51 +110,53 @@ function close(c: Cbor, w: Writer): bool {
 function number(w: Writer, ptr: usize, len: u32): bool {
   let digits: u64 = 0;
   let scale: i32 = 0;
-  let exponent: i32 = 0;
-  let i: u32 = 0;
+  let point: i32 = 0;
   const negative = load<u8>(ptr) == 0x2d;
-  let point = false;
-  for (i = negative ? 1 : 0; i < len; i++) {
-    const byte: u32 = load<u8>(ptr + i);
-    if (byte == 0x2e) point = true;
+  const end = ptr + len;
+  if (negative) ptr++;
+  for (; ptr < end; ptr++) {
+    const byte: u32 = load<u8>(ptr);
+    if (byte == 0x2e) point = 1;
     else if (byte - 48 < 10) {
-      if (digits >= 100000000000000000) return false;
+      if (digits >> FULL) return false;
       digits = digits * 10 + (byte - 48);
-      if (point) scale += 1;
+      scale += point;
     } else break;
   }
-  if (i < len) {
-    const minus = load<u8>(ptr + ++i) == 0x2d;
-    if (minus || load<u8>(ptr + i) == 0x2b) i++;
-    for (; i < len && exponent < 100; i++) exponent = exponent * 10 + load<u8>(ptr + i) - 48;
-    scale -= minus ? -exponent : exponent;
+  if (ptr < end) {
+    let exponent: i32 = 0;
+    const minus = load<u8>(ptr, 1) == 0x2d;
+    while (++ptr < end && exponent < 100) {
+      const digit = <u32>load<u8>(ptr) - 48;
+      if (digit < 10) exponent = exponent * 10 + digit;
+    }
+    scale += minus ? exponent : -exponent;
   }
-  while (scale > 0 && digits % 10 == 0 && digits != 0) {
-    digits /= 10;
-    scale -= 1;
-  }
-  for (; scale < 0 && digits != 0; scale++) {
-    if (digits >= 100000000000000000) return false;
+  if (digits == 0) scale = 0;
+  for (; scale < 0; scale++) {
+    if (digits >> FULL) return false;
     digits *= 10;
   }
-  if (digits == 0 && !negative) scale = 0;
-  if (scale <= 0 && (digits != 0 || !negative)) {
+  if (<u32>scale > CBOR_DIGITS) return false;
+  let divisor: u64 = 1;
+  for (; scale > 0; scale--) divisor *= 10;
+  const rest = digits % divisor;
+  if (rest != 0 || (digits == 0 && negative)) float(w, negative ? 1 : 0, digits / divisor, rest, divisor);
+  else {
+    digits /= divisor;
     cborPutHead(w, negative ? 0x20 : 0, negative ? digits - 1 : digits);
-    return true;
   }
-  if (<u32>scale > CBOR_DIGITS && digits != 0) return false;
-  float(w, negative, digits, scale);
   return true;
 }
 
-/** digits / 10^scale, rounded to 53 bits (§4.2.2: then the shortest of the three formats that has all of them). */
-function float(w: Writer, negative: bool, digits: u64, scale: i32): void {
-  let d: u64 = 1;
-  for (; scale > 0 && digits != 0; scale--) d *= 10;
-  let q = digits / d;
-  let r = digits % d;
-  let e = 0;
-  for (; q < 0x20000000000000 && digits != 0; e--) {
+/** A number has no room for a further digit above two to this. */
+const FULL: u64 = 60;
+
+/** q + r / d, rounded to 53 bits (§4.2.2: then the shortest of the three formats that has all of them). */
+function float(w: Writer, sign: u64, q: u64, r: u64, d: u64): void {
+  // all but zero are brought to 54 bits, the last one to round by
+  let e: i32 = 53;
+  for (; q >> 53 == 0 && d != 1; e--) {
     q <<= 1;
     r <<= 1;
     if (r >= d) {
@@ -152,28 +164,23 @@ function float(w: Writer, negative: bool, digits: u64, scale: i32): void {
       q += 1;
     }
   }
-  // one bit more than there is room for: round to even
-  for (; q >= 0x40000000000000; e++) {
+  for (; q >> 54 != 0; e++) {
     r |= q & 1;
     q >>= 1;
   }
-  const half = q & 1;
-  q = (q >> 1) + (half & ((r != 0 ? 1 : 0) | (q >> 1)));
-  e += 53;
-  if (q >= 0x20000000000000) {
-    q >>= 1;
-    e += 1;
-  }
-  q &= 0xfffffffffffff;
-  const sign: u64 = negative ? 1 : 0;
-  if (digits == 0) cborFloat(w, 2, sign << 15);
-  else if (!(q & 0x3ffffffffff) && e + 14 >= 0 && e <= 15)
-    cborFloat(w, 2, (sign << 15) | ((<u64>(e + 15)) << 10) | (q >> 42));
-  else if (!(q & 0x1fffffff)) cborFloat(w, 4, (sign << 31) | ((<u64>(e + 127)) << 23) | (q >> 29));
-  else cborFloat(w, 8, (sign << 63) | ((<u64>(e + 1023)) << 52) | q);
+  // to even
+  q = (q >> 1) + (q & 1 & ((r != 0 ? 1 : 0) | (q >> 1)));
+  // 52 bits behind the first one, which is not written; a sum that carried has none of them
+  e += <i32>(q >> 53);
+  if (d == 1 || (!(q << 22) && e + 14 >= 0 && e <= 15)) put(w, 2, sign, d == 1 ? 0 : e + 15, q, 10);
+  else if (!(q << 35)) put(w, 4, sign, e + 127, q, 23);
+  else put(w, 8, sign, e + 1023, q, 52);
 }
 
-function cborFloat(w: Writer, bytes: u32, bits: u64): void {
-  putByte(w, 0xf8 + (bytes == 2 ? 1 : bytes == 4 ? 2 : 3));
-  while (bytes-- > 0) putByte(w, <u32>(bits >> ((<u64>bytes) << 3)));
+/** A float of `bytes` of which `fraction` bits are those of q behind its first one. */
+function put(w: Writer, bytes: u32, sign: u64, exponent: i32, q: u64, fraction: u64): void {
+  const size: u64 = <u64>(bytes << 3);
+  const bits = (sign << (size - 1)) | ((<u64>exponent) << fraction) | ((q & 0xfffffffffffff) >> (52 - fraction));
+  putByte(w, 0xf8 + (bytes == 8 ? 3 : bytes >>> 1));
+  cborPutBytes(w, bytes, bits);
 }

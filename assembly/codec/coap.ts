@@ -170,8 +170,8 @@ export function coapNext(m: CoapMessage): i32 {
   if (first == MARKER) return 0;
   m.at += 1;
   const delta = extended(m, first >>> 4);
-  const len = delta < 0 ? delta : extended(m, first & 15);
-  if (len < 0 || <u32>len > <u32>(m.end - m.at)) return Code.BadMessage;
+  const len = extended(m, first & 15);
+  if ((delta | len) < 0 || <u32>len > <u32>(m.end - m.at)) return Code.BadMessage;
   m.number += delta;
   if (m.number > 0xffff) return Code.BadMessage;
   m.value = m.at;

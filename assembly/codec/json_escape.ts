@@ -3,7 +3,7 @@
  */
 import { litLen, litPtr, S } from "../bytes/text";
 import { putByte, putBytes, putText, Writer } from "../bytes/writer";
-import { ESCAPES, sequenceLength } from "./json_text";
+import { ESCAPES } from "./json_text";
 
 /**
  * Write `len` bytes of text as the body of a JSON string, quotes not included. Control characters become their short
@@ -44,4 +44,22 @@ function putEscaped(w: Writer, byte: u32): void {
   putByte(w, 0x30 + (byte >>> 4));
   const low = byte & 15;
   putByte(w, low + (low < 10 ? 48 : 87));
+}
+
+/** -> length of the UTF-8 sequence at `at` (RFC 3629 §4), or minus the number of bytes that begin none. */
+function sequenceLength(at: usize, end: usize): i32 {
+  const byte: u32 = load<u8>(at);
+  if (byte - 0xc2 > 0x32) return -1;
+  const more: i32 = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+  // The second byte alone decides on overlong forms, surrogates and the upper end.
+  let low: u32 = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
+  let high: u32 = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
+  for (let i = 1; i <= more; i++) {
+    if (at + i >= end) return -i;
+    const next: u32 = load<u8>(at + i);
+    if (next < low || next > high) return -i;
+    low = 0x80;
+    high = 0xbf;
+  }
+  return more + 1;
 }

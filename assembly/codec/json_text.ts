@@ -21,12 +21,8 @@ const enum Inside {
   Escape = 1,
   /** A digit of an escape. */
   Hex = 2,
-  /** After the escape of a high surrogate: the backslash of a low one. */
-  High = 3,
-  /** After that backslash: its u. */
-  HighEscape = 4,
   /** Inside a UTF-8 sequence. */
-  Sequence = 5,
+  Sequence = 3,
 }
 
 /** Input, sink, and where in a string the reader is. Not @final: JsonReader lies over it. */
@@ -51,7 +47,7 @@ export class JsonText {
   left: i32 = 0;
   /** Code unit or code point so far. */
   unit: u32 = 0;
-  /** High surrogate that waits for its low one, 0 = none; in Sequence, the least code point of that length. */
+  /** High surrogate that waits for its low one, which only an escape can be, 0 = none; in Sequence, the least code point of that length. */
   mark: u32 = 0;
   key0: u64 = 0;
   key1: u64 = 0;
@@ -83,23 +79,17 @@ export function textNext(t: JsonText): i32 {
   return result;
 }
 
-/** A run of characters that stand for themselves, and the byte that ends it. */
+/** A run of ASCII that stands for itself, and the byte that ends it. */
 function plain(t: JsonText): i32 {
   const from = t.at;
   const end = t.end;
   let at = from;
   let byte: u32 = 0;
-  while (at < end) {
+  for (; at < end; at++) {
     byte = load<u8>(at);
-    if (byte < 0x80) {
-      if (byte < 0x20 || byte == 0x22 || byte == 0x5c) break;
-      at += 1;
-    } else {
-      const n = sequenceLength(at, end);
-      if (n < 0) break;
-      at += n;
-    }
+    if (byte - 0x20 >= 0x60 || byte == 0x22 || byte == 0x5c) break;
   }
+  if (at != from || byte != 0x5c) noPair(t);
   if (at != from) textPutRun(t, from, <u32>(at - from));
   t.at = at;
   if (at == end) return TextResult.NeedMore;
@@ -109,10 +99,10 @@ function plain(t: JsonText): i32 {
     t.inside = Inside.Escape;
     return TextResult.NeedMore;
   }
-  return byte < 0x80 ? Code.BadMessage : lead(t, byte);
+  return lead(t, byte);
 }
 
-/** First byte of a UTF-8 sequence (RFC 3629 §4) that the input's end divides, or that is none. */
+/** First byte of a UTF-8 sequence (RFC 3629 §4), or a byte that is none. */
 function lead(t: JsonText, byte: u32): i32 {
   if (byte - 0xc2 > 0x32) return Code.BadMessage;
   const more = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
@@ -125,23 +115,16 @@ function lead(t: JsonText, byte: u32): i32 {
 
 /** A byte of a string that is not plain. */
 function special(t: JsonText, byte: u32): i32 {
-  const inside = t.inside;
-  if (inside == Inside.High || inside == Inside.HighEscape) {
-    if (inside == Inside.High ? byte != 0x5c : byte != 0x75) {
-      // No low surrogate follows; the byte itself is looked at again.
-      putCodePoint(t, 0xfffd);
-      t.mark = 0;
-      t.inside = inside == Inside.High ? Inside.Plain : Inside.Escape;
-      return TextResult.NeedMore;
-    }
-    t.at += 1;
-    if (inside == Inside.High) t.inside = Inside.HighEscape;
-    else beginHex(t);
-    return TextResult.NeedMore;
-  }
   t.at += 1;
-  if (inside == Inside.Escape) return escape(t, byte);
-  return inside == Inside.Hex ? hex(t, byte) : sequence(t, byte);
+  if (t.inside == Inside.Escape) return escape(t, byte);
+  return t.inside == Inside.Hex ? hex(t, byte) : sequence(t, byte);
+}
+
+/** What comes is no low surrogate: a high one that waits for it becomes U+FFFD. */
+function noPair(t: JsonText): void {
+  if (t.mark == 0) return;
+  t.mark = 0;
+  putCodePoint(t, 0xfffd);
 }
 
 /** §7: characters with a short escape: the letter behind the backslash, then what it stands for. */
@@ -150,22 +133,19 @@ export const ESCAPES: usize = S('b\bf\fn\nr\rt\t""//\\\\');
 /** §7: the byte after a backslash. */
 function escape(t: JsonText, byte: u32): i32 {
   if (byte == 0x75) {
-    beginHex(t);
+    t.left = 4;
+    t.unit = 0;
+    t.inside = Inside.Hex;
     return TextResult.NeedMore;
   }
+  noPair(t);
+  t.inside = Inside.Plain;
   for (let at = litPtr(ESCAPES); at < litPtr(ESCAPES) + litLen(ESCAPES); at += 2) {
     if (load<u8>(at) != byte) continue;
-    put(t, load<u8>(at, 1), 1);
-    t.inside = Inside.Plain;
+    textPutRun(t, at + 1, 1);
     return TextResult.NeedMore;
   }
   return Code.BadMessage;
-}
-
-function beginHex(t: JsonText): void {
-  t.left = 4;
-  t.unit = 0;
-  t.inside = Inside.Hex;
 }
 
 function hex(t: JsonText, byte: u32): i32 {
@@ -179,18 +159,20 @@ function hex(t: JsonText, byte: u32): i32 {
 
 /** A UTF-16 code unit from an escape; one half of a surrogate pair alone becomes U+FFFD. */
 function codeUnit(t: JsonText, unit: u32): void {
-  const high = t.mark;
-  t.mark = 0;
+  const low = unit - 0xdc00 < 0x400;
   t.inside = Inside.Plain;
-  if (unit - 0xdc00 < 0x400) {
-    putCodePoint(t, high ? 0x10000 + ((high - 0xd800) << 10) + (unit - 0xdc00) : 0xfffd);
-    return;
+  if (t.mark != 0 && low) {
+    unit += (t.mark << 10) - 0x35fdc00;
+    t.mark = 0;
+  } else {
+    noPair(t);
+    if (low) unit = 0xfffd;
+    if (unit - 0xd800 < 0x400) {
+      t.mark = unit;
+      return;
+    }
   }
-  if (high) putCodePoint(t, 0xfffd);
-  if (unit - 0xd800 < 0x400) {
-    t.mark = unit;
-    t.inside = Inside.High;
-  } else putCodePoint(t, unit);
+  putCodePoint(t, unit);
 }
 
 /** Not the first byte of a UTF-8 sequence. Overlong forms, surrogates and what lies above U+10FFFF are errors. */
@@ -207,24 +189,20 @@ function sequence(t: JsonText, byte: u32): i32 {
   return TextResult.NeedMore;
 }
 
+/** Store a character (RFC 3629 §3): `unit` takes its bytes, the first one lowest. */
 function putCodePoint(t: JsonText, c: u32): void {
-  if (c < 0x80) put(t, c, 1);
-  else if (c < 0x800) put(t, 0x80c0 | (c >>> 6) | ((c & 0x3f) << 8), 2);
-  else if (c < 0x10000) put(t, 0x8080e0 | (c >>> 12) | (((c >>> 6) & 0x3f) << 8) | ((c & 0x3f) << 16), 3);
-  else {
-    const tail = (((c >>> 12) & 0x3f) << 8) | (((c >>> 6) & 0x3f) << 16) | ((c & 0x3f) << 24);
-    put(t, 0x808080f0 | (c >>> 18) | tail, 4);
+  let bytes: u32 = 0;
+  let n: u32 = 1;
+  let lead: u32 = 0;
+  // the most that a first byte has room for, before it is known to be less
+  for (let most: u32 = 0x7f; c > most; n++) {
+    bytes = (bytes | 0x80 | (c & 0x3f)) << 8;
+    c >>>= 6;
+    most = n == 1 ? 0x1f : most >>> 1;
+    lead = (lead >>> 1) | (n == 1 ? 0xc0 : 0x80);
   }
-}
-
-/** Store the `n` bytes in `bytes`, the first one lowest: all of them or none. */
-function put(t: JsonText, bytes: u32, n: u32): void {
-  if (room(t) >= n) {
-    let to = sink(t);
-    for (let i: u32 = 0; i < n; i++) store<u8>(to + i, bytes >>> (i << 3));
-    t.len += n;
-  }
-  count(t, n);
+  t.unit = bytes | lead | c;
+  textPutRun(t, changetype<usize>(t) + offsetof<JsonText>("unit"), n);
 }
 
 /** Store `n` bytes of whole characters, or as many of the characters as there is room for. */
@@ -250,22 +228,4 @@ function sink(t: JsonText): usize {
 function count(t: JsonText, n: u32): void {
   const total = t.total + n;
   t.total = total < n ? u32.MAX_VALUE : total;
-}
-
-/** -> length of the UTF-8 sequence at `at` (RFC 3629 §4), or minus the number of bytes that begin none. */
-export function sequenceLength(at: usize, end: usize): i32 {
-  const byte: u32 = load<u8>(at);
-  if (byte - 0xc2 > 0x32) return -1;
-  const more: i32 = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
-  // The second byte alone decides on overlong forms, surrogates and the upper end.
-  let low: u32 = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
-  let high: u32 = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
-  for (let i = 1; i <= more; i++) {
-    if (at + i >= end) return -i;
-    const next: u32 = load<u8>(at + i);
-    if (next < low || next > high) return -i;
-    low = 0x80;
-    high = 0xbf;
-  }
-  return more + 1;
 }

@@ -1,16 +1,6 @@
 /** Writes the requests of Alink over CoAP (§4): path, options, and the payload that is then encrypted slice by slice. */
-import { copy, litLen, litPtr, S } from "../bytes/text";
-import {
-  putByte,
-  putBytes,
-  putDecimal,
-  putHex,
-  putSigned,
-  putText,
-  Writer,
-  writerDone,
-  writerInit,
-} from "../bytes/writer";
+import { copy, L, litLen, litPtr, S, wordAt } from "../bytes/text";
+import { putByte, putDecimal, putHex, putTemplate, putText, Writer, writerDone, writerInit } from "../bytes/writer";
 import { cborPutHead, cborPutText } from "../codec/cbor";
 import { cborEncode, cborEncodeInit } from "../codec/cbor_encode";
 import {
@@ -26,10 +16,11 @@ import {
 import { jsonInit } from "../codec/json";
 import { cbcBlocks, cbcSeal, cbcStart } from "../crypto/aes";
 import { AES_BLOCK, Direction } from "../crypto/aes_context";
-import { DIGEST_MAX, digestLength, hmacFinal, hmacInit } from "../crypto/hmac";
+import { digestLength, hmacFinal, hmacInit } from "../crypto/hmac";
 import { DATAGRAM, exchangeBegin, exchangeSend } from "./coap_exchange";
-import { CoapSession, ENVELOPE_HEAD, Request, Step } from "./coap_task";
-import { absorb, Identity, signMethodName } from "./sign";
+import { CoapSession, ENVELOPE_HEAD, ENVELOPE_TAIL, MEMBERS, Request, Step } from "./coap_task";
+import { IDENTIFIER_MAX } from "./identifier";
+import { absorb, signMethodName } from "./sign";
 
 /** Largest ciphertext that goes in one datagram: what the longest path and token leave, in whole AES blocks. */
 const SINGLE: u32 = 512;
@@ -42,80 +33,93 @@ const ENCODED: u32 = 48;
 /** The initialisation vector of every message (Alink §4). */
 const IV: usize = S("543yhjy97ae7fyfg") + 1;
 
-function putPath(w: Writer, s: CoapSession): void {
-  const i = s.identity;
-  if (s.request == Request.Auth) return level(w, CoapOption.UriPath, S("auth"));
-  if (s.request == Request.Pull) return level(w, CoapOption.UriPath, S("pull"));
-  level(w, CoapOption.UriPath, S("topic"));
-  if (s.request == Request.Publish) return coapPutPath(w, 0, s.body, s.topicLen);
-  level(w, 0, s.request == Request.Inform ? S("ota/device/inform") : S("sys"));
-  level(w, 0, i.productKey);
-  level(w, 0, i.deviceName);
-  if (s.request == Request.Property) {
-    level(w, 0, S("thing/event"));
-    coapPutPath(w, 0, identifierAt(s), s.topicLen);
-    level(w, 0, S("post"));
-  } else if (s.request == Request.Reply) level(w, 0, S("thing/service/property/set_reply"));
-}
+/** Longest path as text, without a topic of the application's own. */
+const PATH_MAX: u32 = 136;
 
-function level(w: Writer, delta: u32, text: usize): void {
-  coapPutPath(w, delta, litPtr(text), litLen(text));
-}
+// By request, in its order; the fields are those of coap_events.ts.
 
-/** Write the datagram up to its payload, and the payload itself where it does not come from the application. */
+const PATHS: usize = L(
+  "auth",
+  "topic/ota/device/inform/\x09/\x0a",
+  "pull",
+  "topic/sys/\x09/\x0a/thing/event/\x0f/post",
+  "topic",
+  "topic/sys/\x09/\x0a/thing/service/property/set_reply",
+);
+
+/** What stands before the application's bytes, and the whole payload where there are none. */
+const HEADS: usize = L(
+  "",
+  '{"id":"\x04","params":{"version":"\x0b"}}',
+  '{"pageSize":"1"}',
+  '{"id":"\x05","version":"1.0","method":"thing.event.\x0f.post","params":',
+  "",
+  '{"id":\x0e,"code":\x06,"data":',
+);
+
+/** What stands behind them. */
+const TAILS: usize = L("", "", "", "}", "", "}");
+
+/**
+ * Write the datagram up to its payload. The path is put together at the window's end, which nothing else reaches before it
+ * has been read.
+ */
 export function compose(s: CoapSession): void {
-  const enveloped = s.request == Request.Property || s.request == Request.Reply;
-  if (enveloped) envelope(s);
-  else s.source = s.body + s.topicLen + 1;
-  const data = s.request != Request.Auth;
+  const e = s.exchange;
+  const w = e.writer;
+  const auth = s.request == Request.Auth;
+  const own = s.request < Request.Property;
   const binary = s.cbor && !s.asJson && s.request == Request.Property;
-  if (binary) s.szx = 7;
-  const confirmed = !s.unconfirmed || s.request < Request.Property;
-  const w = exchangeBegin(s.exchange, confirmed ? CoapType.Confirmable : CoapType.NonConfirmable);
-  putPath(w, s);
+  envelope(s);
+  if (s.offset == 0) s.szx = binary || s.plainLen < SINGLE ? 7 : SZX;
+  writerInit(w, e.tx + DATAGRAM - PATH_MAX, PATH_MAX);
+  putTemplate(w, wordAt(PATHS, s.request - 1), s.fields, 0);
+  const length = <u32>(w.at - w.start);
+  exchangeBegin(e, own || !s.unconfirmed ? CoapType.Confirmable : CoapType.NonConfirmable);
+  coapPutPath(w, CoapOption.UriPath, e.tx + DATAGRAM - PATH_MAX, length);
+  if (s.request == Request.Publish) coapPutPath(w, 0, s.body, s.topicLen);
   const format = binary ? ContentFormat.Cbor : ContentFormat.Json;
   coapPutNumber(w, 1, s.request == Request.Publish ? ContentFormat.Octets : format);
-  const accepted = s.cbor ? ContentFormat.Cbor : ContentFormat.Json;
-  coapPutNumber(w, CoapOption.Accept - CoapOption.ContentFormat, accepted);
+  coapPutNumber(w, CoapOption.Accept - CoapOption.ContentFormat, s.cbor ? ContentFormat.Cbor : ContentFormat.Json);
   const size: u32 = 16 << s.szx;
-  const end = (s.plainLen & ~(AES_BLOCK - 1)) + AES_BLOCK;
-  s.last = s.szx == 7 || s.offset + size >= end;
-  let before: u32 = CoapOption.Accept;
-  if (s.received != 0) {
-    // RFC 7959 §3.3: the next block of the response is asked for without a payload
-    coapPutNumber(w, CoapOption.Block2 - before, ((s.received >>> (s.szx2 + 4)) << 4) | s.szx2);
-    before = CoapOption.Block2;
-  } else if (s.request == Request.Pull) {
-    // and a long one is to come in blocks from the start (§2.4)
-    coapPutNumber(w, CoapOption.Block2 - before, SZX);
-    before = CoapOption.Block2;
-  } else if (s.szx != 7) {
-    const number = s.offset >>> (s.szx + 4);
-    coapPutNumber(w, CoapOption.Block1 - before, (number << 4) | (s.last ? 0 : 8) | s.szx);
-    before = CoapOption.Block1;
-  }
-  if (data) {
-    coapPutOption(w, CoapOption.Token - before, litPtr(s.token), litLen(s.token));
+  s.last = s.szx == 7 || s.offset + size >= (s.plainLen & ~(AES_BLOCK - 1)) + AES_BLOCK;
+  const block = putBlock(w, s);
+  if (!auth) {
+    coapPutOption(w, CoapOption.Token - block, litPtr(s.token), litLen(s.token));
     putSequence(w, s);
   }
-  if (s.received != 0) return launch(s);
+  if (s.received != 0) return launch(s, writerDone(w));
   coapPutMarker(w);
   s.target = w.at;
   if (binary) return encodeBegin(s, w);
-  if (s.request < Request.Property) {
-    putOwn(w, s);
-    s.source = s.target;
-    s.plainLen = <u32>(w.at - s.target);
+  if (auth) {
+    putAuth(w, s);
+    return launch(s, writerDone(w));
   }
-  if (!data) return launch(s);
   s.source += s.offset;
   s.left = s.last ? s.plainLen - s.offset : size;
   beginChain(s, Direction.Encrypt, s.offset == 0);
   s.step = Step.Seal;
 }
 
-function launch(s: CoapSession): void {
-  exchangeSend(s.exchange);
+/** The option of RFC 7959 that the request needs, if any. -> the number of the last option so far. */
+function putBlock(w: Writer, s: CoapSession): CoapOption {
+  // a long answer to a pull is to come in blocks from the start (§2.4)
+  let option = CoapOption.Block2;
+  let value = SZX;
+  // and its next block is asked for without a payload (§3.3)
+  if (s.received != 0) value = ((s.received >>> (s.szx2 + 4)) << 4) | s.szx2;
+  else if (s.request != Request.Pull) {
+    if (s.szx == 7) return CoapOption.Accept;
+    option = CoapOption.Block1;
+    value = ((s.offset >>> (s.szx + 4)) << 4) | (s.last ? 0 : 8) | s.szx;
+  }
+  coapPutNumber(w, option - CoapOption.Accept, value);
+  return option;
+}
+
+function launch(s: CoapSession, length: i32): void {
+  exchangeSend(s.exchange, length);
   s.step = Step.Await;
 }
 
@@ -154,10 +158,7 @@ export function seal(s: CoapSession): void {
   s.left -= n;
   if (!ends) return;
   keepChain(s);
-  const w = s.exchange.writer;
-  w.at = s.target;
-  w.need = <u32>(w.at - w.start);
-  launch(s);
+  launch(s, <i32>(s.target - s.exchange.tx));
 }
 
 /** The envelope of a post as CBOR up to its params, the members in the order of RFC 8949 §4.2.1. */
@@ -171,15 +172,15 @@ function encodeBegin(s: CoapSession, w: Writer): void {
   putDecimal(w, s.id);
   store<u8>(at, 0x60 + <u32>(w.at - at) - 1);
   text(w, S("method"));
-  cborPutHead(w, 0x60, litLen(METHOD) + s.topicLen + litLen(POST));
-  putMethod(w, s);
+  cborPutHead(w, 0x60, litLen(s.name) + 17);
+  putTemplate(w, S("thing.event.\x0f.post"), s.fields, 0);
   text(w, S("params"));
   const r = s.reply.reader;
   jsonInit(r);
-  r.at = s.body;
-  r.end = s.body;
+  r.at = s.data;
+  r.end = s.data;
   cborEncodeInit(s.codec, r, w);
-  s.left = s.bodyLen;
+  s.left = s.dataLen;
   s.step = Step.Encode;
 }
 
@@ -200,7 +201,6 @@ export function encode(s: CoapSession): void {
   text(w, S("1.0"));
   if (code < 0 || writerDone(w) < 0) {
     s.asJson = true;
-    measure(s);
     s.step = Step.Compose;
     return;
   }
@@ -212,120 +212,64 @@ export function encode(s: CoapSession): void {
   s.step = Step.Seal;
 }
 
-/** What stands around the identifier in a method, and behind the method up to the params. */
-const METHOD: usize = S("thing.event.");
-const POST: usize = S(".post");
-const PARAMS: usize = S('","params":');
-
-/** Where the identifier of a post stands, in the head of the envelope: it is kept nowhere else. */
-export function identifierAt(s: CoapSession): usize {
-  return s.body - s.topicLen - litLen(POST) - litLen(PARAMS);
-}
-
-function putMethod(w: Writer, s: CoapSession): void {
-  putText(w, METHOD);
-  putBytes(w, identifierAt(s), s.topicLen);
-  putText(w, POST);
-}
-
-/** The envelope around the application's JSON, written in the room before and behind it. */
+/** The payload as JSON: the application's, with the envelope in the room before and behind it, or all of it in that before. */
 function envelope(s: CoapSession): void {
   const w = s.exchange.writer;
+  const own = s.request < Request.Property;
+  const data = own ? s.body : s.data;
+  const length = own ? 0 : s.dataLen;
   // before the datagram is begun its window is free
-  writerInit(w, s.exchange.tx, ENVELOPE_HEAD);
-  putText(w, S('{"id":'));
-  if (s.request == Request.Property) {
-    putByte(w, 34);
-    putDecimal(w, s.id);
-    putText(w, S('","version":"1.0","method":"'));
-    putMethod(w, s);
-    putText(w, PARAMS);
-  } else {
-    putBytes(w, s.tag + 8, load<u32>(s.tag, 4));
-    putText(w, S(',"code":'));
-    putSigned(w, s.code);
-    putText(w, S(',"data":'));
-  }
+  writerInit(w, s.exchange.tx, ENVELOPE_HEAD + IDENTIFIER_MAX);
+  putTemplate(w, wordAt(HEADS, s.request - 1), s.fields, 0);
   const head = <u32>(w.at - w.start);
-  s.source = s.body - head;
+  s.source = data - head;
   copy(s.source, w.start, head);
-  store<u8>(s.body + s.bodyLen, 125);
-  s.plainLen = head + s.bodyLen + 1;
-}
-
-/** How the payload of an application's message is to be cut: whole, or in blocks. To be called once for each message. */
-export function measure(s: CoapSession): void {
-  s.offset = 0;
-  s.szx = 7;
-  if (s.request == Request.Publish) {
-    s.plainLen = s.bodyLen - s.topicLen - 1;
-  } else if (s.request >= Request.Property) envelope(s);
-  else s.plainLen = 0;
-  if (s.plainLen >= SINGLE) s.szx = SZX;
-}
-
-/** The agent's own payloads. */
-function putOwn(w: Writer, s: CoapSession): void {
-  if (s.request == Request.Auth) return putAuth(w, s);
-  if (s.request == Request.Pull) return putText(w, S('{"pageSize":"1"}'));
-  s.lastId += 1;
-  putText(w, S('{"id":"'));
-  putDecimal(w, s.lastId);
-  putText(w, S('","params":{"version":"'));
-  putText(w, s.version);
-  putText(w, S('"}}'));
+  writerInit(w, data + length, ENVELOPE_TAIL);
+  putTemplate(w, wordAt(TAILS, s.request - 1), s.fields, 0);
+  s.plainLen = <u32>(w.at - s.source);
 }
 
 /**
- * Sign, in two steps. What is signed is every member but sign and signmethod, in ASCII order (Alink §4). The seed of the
- * sequence, `seq`, is of no use to anyone: it is told in plain text, and the platform answers with its own.
+ * Sign the request for a token, in two steps: every member but sign and signmethod, in ASCII order (Alink §4). The seed of the sequence,
+ * `seq`, is of no use to anyone: it is told in plain text, and the platform answers with its own.
  */
-export function signStep(s: CoapSession): void {
+export function signBegin(s: CoapSession): void {
   const i = s.identity;
-  const h = s.hmac;
-  if (s.step == Step.Sign) {
-    hmacInit(h, i.signMethod, litPtr(i.deviceSecret), litLen(i.deviceSecret));
-    s.step = Step.Digest;
-    return;
-  }
-  if (s.separate) absorb(h, S("ackMode"), S("1"));
-  absorb(h, S("clientId"), i.clientId);
-  absorb(h, S("deviceName"), i.deviceName);
-  absorb(h, S("productKey"), i.productKey);
-  absorb(h, S("seq"), seed(s));
-  if (litLen(i.timestamp) != 0) absorb(h, S("timestamp"), i.timestamp);
-  hmacFinal(h, s.mac);
+  const w = s.exchange.writer;
+  writerInit(w, s.seed + 1, 8);
+  putDecimal(w, s.used);
+  store<u8>(s.seed, writerDone(w));
+  hmacInit(s.hmac, i.signMethod, litPtr(i.deviceSecret), litLen(i.deviceSecret));
+  s.step = Step.Sign;
+}
+
+export function sign(s: CoapSession): void {
+  members(s, true);
+  hmacFinal(s.hmac, s.mac);
   s.step = Step.Compose;
 }
 
-/** The seed as a counted text of one to four digits, behind the digest. */
-function seed(s: CoapSession): usize {
-  const at = s.mac + DIGEST_MAX;
-  const w = s.exchange.writer;
-  writerInit(w, at + 1, 8);
-  putDecimal(w, s.used);
-  store<u8>(at, writerDone(w));
-  return at;
-}
-
-function member(w: Writer, name: usize, value: usize): void {
-  putText(w, name);
-  putText(w, S('":"'));
-  putText(w, value);
-  putText(w, S('","'));
+/** The members that are signed, as far as they have a value: into the signature, or as JSON. */
+function members(s: CoapSession, signing: bool): void {
+  let name = L("ackMode clientId deviceName productKey seq timestamp");
+  for (let i: u32 = 0; i < MEMBERS; i++) {
+    const value: usize = load<u16>(s.members + (i << 1));
+    if (litLen(value) != 0) {
+      if (signing) absorb(s.hmac, name, value);
+      else {
+        putText(s.exchange.writer, name);
+        putTemplate(s.exchange.writer, S('":"\x1f","'), s.fields, value);
+      }
+    }
+    name += 1 + litLen(name);
+  }
 }
 
 function putAuth(w: Writer, s: CoapSession): void {
-  const i: Identity = s.identity;
+  const method = s.identity.signMethod;
   putText(w, S('{"'));
-  if (s.separate) member(w, S("ackMode"), S("1"));
-  member(w, S("clientId"), i.clientId);
-  member(w, S("deviceName"), i.deviceName);
-  member(w, S("productKey"), i.productKey);
-  member(w, S("seq"), s.mac + DIGEST_MAX);
-  if (litLen(i.timestamp) != 0) member(w, S("timestamp"), i.timestamp);
-  member(w, S("signmethod"), signMethodName(i.signMethod));
-  putText(w, S('sign":"'));
-  putHex(w, s.mac, digestLength(i.signMethod), false);
+  members(s, false);
+  putTemplate(w, S('signmethod":"\x1f","sign":"'), s.fields, signMethodName(method));
+  putHex(w, s.mac, digestLength(method), false);
   putText(w, S('"}'));
 }

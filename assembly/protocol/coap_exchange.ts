@@ -3,16 +3,16 @@
  * responses, piggy-backed or separate, and of what must be rejected. A window of the host's is one datagram.
  */
 import { Code } from "../abi";
-import { Writer, writerDone, writerInit } from "../bytes/writer";
+import { Writer, writerInit } from "../bytes/writer";
 import {
   CoapCode,
   CoapMessage,
   CoapOption,
   CoapType,
   coapNext,
+  coapNumber,
   coapParse,
   coapPutHeader,
-  coapRewind,
 } from "../codec/coap";
 import { Random, randomBelow, randomNext } from "./backoff";
 
@@ -71,6 +71,10 @@ export class Exchange {
   empty: u32 = 0;
   /** Message ID of the peer's last confirmable response, which may come again; -1 = none. */
   answered: i32 = 0;
+  /** Options of the response as numbers; below zero = there is none. */
+  block1: i32 = 0;
+  block2: i32 = 0;
+  format: i32 = 0;
 }
 
 /** Whether `now` is at or past `at`; both wrap. */
@@ -95,12 +99,12 @@ export function exchangeBegin(e: Exchange, type: CoapType): Writer {
   return w;
 }
 
-/** Send what was begun. What does not fit was never to be begun: nothing is sent then, and time runs out. */
-export function exchangeSend(e: Exchange): void {
-  const length = writerDone(e.writer);
-  e.txLen = length < 0 ? 0 : length;
-  e.delivery = length < 0 ? Delivery.Sent : Delivery.Send;
-  e.tries = length < 0 ? MAX_RETRANSMIT : 0;
+/** Send what was begun, `length` bytes. Below zero it did not fit, and was never to be begun: nothing is sent then, and time runs out. */
+export function exchangeSend(e: Exchange, length: i32): void {
+  const fits = length >= 0;
+  e.txLen = length;
+  e.delivery = fits ? Delivery.Send : Delivery.Sent;
+  e.tries = fits ? 0 : MAX_RETRANSMIT;
   e.wait = ACK_TIMEOUT + randomBelow(e.random, ACK_RANDOM + 1);
   e.due = e.now;
 }
@@ -193,15 +197,21 @@ function acknowledged(e: Exchange): Arrival {
   return Arrival.Nothing;
 }
 
-/** §5.3.2: whether the message is the response; §5.4.1: and has no critical option that is not known here. */
+/** §5.3.2: whether the message is the response, §5.4.1: without critical options that are not known here. Its options are kept. */
 function matches(e: Exchange): bool {
   const m = e.message;
   if (e.delivery == Delivery.Idle || m.code < 0x40 || m.tokenLen != 4 || load<u32>(m.token) != e.token) return false;
   if (m.type == CoapType.Reset) return false;
   if (m.type == CoapType.Acknowledgement && m.messageId != e.messageId) return false;
+  e.block1 = -1;
+  e.block2 = -1;
+  e.format = -1;
   while (coapNext(m) > 0) {
-    if (m.number & 1 && m.number != CoapOption.Block2 && m.number != CoapOption.Block1) return false;
+    const number = coapNumber(m);
+    if (m.number == CoapOption.Block1) e.block1 = number;
+    else if (m.number == CoapOption.Block2) e.block2 = number;
+    else if (m.number == CoapOption.ContentFormat) e.format = number;
+    else if (m.number & 1) return false;
   }
-  coapRewind(m);
   return true;
 }

@@ -3,27 +3,34 @@
  * that /pull brings, `[{"topic":…,"payload":{…}}]`, of which property sets go on to the application as they come.
  */
 import { Event, Piece } from "../abi";
-import { copy, equals, litLen, parseU32, S } from "../bytes/text";
-import { putByte, putDecimal, putText } from "../bytes/writer";
+import { copy, L, parseU32, S, wordIndex } from "../bytes/text";
+import { putByte, putTemplate } from "../bytes/writer";
 import { JsonReader, JsonToken, jsonFinish, jsonInit, jsonKeyPtr, jsonNext } from "../codec/json";
 import { Events, pieceBegin, pieceEnd } from "./events";
+import { topicOwn, topicSkip } from "./own_topic";
 import { Identity } from "./sign";
 
-/** Longest id of a request that can be answered, as JSON. */
-export const TAG_MAX: u32 = 38;
-/** Bytes of the id of the property set that waits for the application: its number, its length, the id. */
-export const TAG_TABLE: u32 = 8 + TAG_MAX + 2;
-/** Longest topic that is looked at, bytes: that of property sets has 85 at most. The random of /auth stands there, too. */
-export const REPLY_TOPIC: u32 = 96;
+/** Longest id of a request that can be answered, as JSON without its quotes. */
+const TAG_MAX: u32 = 38;
+/** Bytes of the property set that waits for the application: its number (u32), then its id as JSON, a counted text. */
+export const TAG_TABLE: u32 = 4 + 1 + TAG_MAX + 2;
+/** Where in them the id is. */
+export const TAG_TEXT: u32 = 4;
+/** Longest token and longest `random` of the platform, bytes. */
+export const SECRET_MAX: u32 = 64;
+/** Longest value that is looked at, a counted text: the topic of property sets has 85 bytes at most. */
+export const REPLY_VALUE: u32 = 96;
 
+/** Members that are looked at, in the order of `key`. */
 const enum Member {
   None = 0,
-  Code = 1,
-  Offset = 2,
-  Topic = 3,
+  Topic = 1,
   /** Of a property set. */
-  Id = 4,
-  Params = 5,
+  Id = 2,
+  Params = 3,
+  // those of an answer that is no list
+  Code = 4,
+  Offset = 5,
   Token = 6,
   Nonce = 7,
 }
@@ -34,15 +41,13 @@ export class CoapReply {
   reader: JsonReader = changetype<JsonReader>(0);
   events: Events = changetype<Events>(0);
   identity: Identity = changetype<Identity>(0);
-  /** Counted texts for what /auth says; their room is `secretMax`. */
+  /** For `putTemplate`. */
+  fields: usize = 0;
+  /** Counted texts for what /auth says, SECRET_MAX bytes. */
   token: usize = 0;
   nonce: usize = 0;
-  secretMax: u32 = 0;
-  /** REPLY_TOPIC bytes; nothing is kept there between two slices but a text that is being read. */
+  /** REPLY_VALUE bytes; nothing is kept there between two slices but a value that is being read. */
   scratch: usize = 0;
-  /** The id of a property set as JSON, TAG_MAX bytes and two quotes, and its length; 0 = it cannot be answered. */
-  tag: usize = 0;
-  tagLen: u32 = 0;
   /** TAG_TABLE bytes. */
   tags: usize = 0;
   /** Depth of the members that are looked at: 1, inside a pull 3. */
@@ -56,9 +61,10 @@ export class CoapReply {
   messages: u32 = 0;
   /** Number of the present property set, for the application's answer. */
   request: u32 = 0;
-  /** It was begun; its params are being copied. */
+  /** It was begun; its params are being copied; it has an id that can be answered. */
   open: bool = false;
   streaming: bool = false;
+  tagged: bool = false;
   fault: bool = false;
 }
 
@@ -108,26 +114,75 @@ function putRaw(r: CoapReply, from: usize): void {
 function step(r: CoapReply, token: JsonToken): bool {
   const depth = r.reader.depth;
   if (token == JsonToken.Key) {
-    if (depth == r.base) member(r);
-    else if (depth == r.base - 1) topicKey(r);
+    key(r, depth);
     return false;
   }
-  if (r.base == 3 && token == JsonToken.ObjectStart && depth == 2) begin(r);
-  if (r.base == 3 && token == JsonToken.ObjectEnd && depth == 1) end(r);
-  const which = r.member;
-  if (which == Member.Params && token == JsonToken.ObjectStart && depth == 4 && r.isSet && !r.open) {
-    propertySet(r);
-    return true;
+  if (r.base == 3) {
+    if (token == JsonToken.ObjectStart) {
+      if (depth == 2) {
+        r.messages += 1;
+        r.isSet = false;
+        r.open = false;
+        r.tagged = false;
+      }
+      if (depth == 4 && r.member == Member.Params && !r.open) {
+        propertySet(r);
+        return true;
+      }
+    }
+    if (token == JsonToken.ObjectEnd && depth == 1) end(r);
   }
-  if (depth <= r.base) value(r, which, token);
+  if (depth <= r.base) value(r, token);
   return false;
 }
 
-function begin(r: CoapReply): void {
-  r.messages += 1;
-  r.isSet = false;
-  r.open = false;
-  r.tagLen = 0;
+function key(r: CoapReply, depth: i32): void {
+  const j = r.reader;
+  const words = L("topic id params code seqOffset token random");
+  const member = <Member>wordIndex(jsonKeyPtr(j), j.keyLen, words, false);
+  if (depth > r.base) return;
+  let known = depth == r.base && (r.base == 1 ? member >= Member.Code : r.isSet && member < Member.Code);
+  if (member == Member.Topic) known = depth == r.base - 1;
+  r.member = known ? member : Member.None;
+  j.out = r.scratch + 1;
+  j.cap = REPLY_VALUE - 1;
+}
+
+function value(r: CoapReply, token: JsonToken): void {
+  const j = r.reader;
+  const len = j.len;
+  const which = r.member;
+  r.member = Member.None;
+  store<u8>(r.scratch, len);
+  if (which == Member.Code || which == Member.Offset) {
+    const number = parseU32(r.scratch + 1, len);
+    r.number = number < 0 ? 0 : <u32>number;
+  }
+  if (j.total != len) return;
+  if (which == Member.Topic) r.isSet = token == JsonToken.String && ownSet(r, len);
+  if (which == Member.Id) tag(r, token == JsonToken.String ? 1 : 0);
+  if (which >= Member.Token && len <= SECRET_MAX) copy(which == Member.Token ? r.token : r.nonce, r.scratch, len + 1);
+}
+
+/**
+ * Keep the id as JSON: a number, or a text in its `quotes` (1 or 0 of them on each side). One with an escape in it is not what
+ * the platform sends, and is not answered. A further property set takes the place of the one before: it was asked for only
+ * after that.
+ */
+function tag(r: CoapReply, quotes: u32): void {
+  const len = load<u8>(r.scratch);
+  if (len > TAG_MAX) return;
+  for (let i: u32 = 1; i <= len; i++) {
+    const c: u32 = load<u8>(r.scratch + i);
+    if (c < 32 || c == 34 || c == 92) return;
+  }
+  const text = r.tags + TAG_TEXT;
+  store<u32>(r.tags, 0);
+  store<u8>(text, len + 2 * quotes);
+  store<u8>(text, 34, 1);
+  store<u8>(text + len, 34, 2);
+  copy(text + 1 + quotes, r.scratch + 1, len);
+  r.tagged = true;
 }
 
 /** A message is complete: only now may the application answer, because the id may stand behind the params. */
@@ -136,16 +191,7 @@ function end(r: CoapReply): void {
   putByte(pieceBegin(r.events), 125);
   pieceEnd(r.events, Event.PropertySet, Piece.Last);
   r.open = false;
-  if (r.tagLen == 0) return;
-  // a further one takes its place: the next message is asked for only after this one
-  store<u32>(r.tags, r.request);
-  store<u32>(r.tags, r.tagLen, 4);
-  copy(r.tags + 8, r.tag, r.tagLen);
-}
-
-/** -> the entry of the property set `request`: its number and the length of its id (u32 each), the id; 0 = there is none. */
-export function replyTag(r: CoapReply, request: u32): usize {
-  return load<u32>(r.tags) == request ? r.tags : 0;
+  if (r.tagged) store<u32>(r.tags, r.request);
 }
 
 /** The response ends. -> whether it was a well-formed document. */
@@ -169,80 +215,12 @@ function propertySet(r: CoapReply): void {
   r.request += 1;
   r.open = true;
   r.streaming = true;
-  const w = pieceBegin(r.events);
-  putText(w, S('{"event":"property.set","token":'));
-  putDecimal(w, r.request);
-  putText(w, S(',"params":'));
-}
-
-function want(r: CoapReply, member: Member, out: usize, cap: u32): void {
-  r.member = member;
-  r.reader.out = out;
-  r.reader.cap = cap;
-}
-
-function isKey(r: CoapReply, name: usize): bool {
-  return equals(jsonKeyPtr(r.reader), r.reader.keyLen, name);
-}
-
-function topicKey(r: CoapReply): void {
-  if (isKey(r, S("topic"))) want(r, Member.Topic, r.scratch, REPLY_TOPIC);
-  else r.member = Member.None;
-}
-
-function member(r: CoapReply): void {
-  r.member = Member.None;
-  if (r.base == 3) {
-    if (isKey(r, S("params"))) r.member = Member.Params;
-    else if (isKey(r, S("id"))) want(r, Member.Id, r.tag + 1, TAG_MAX);
-  } else if (isKey(r, S("code"))) want(r, Member.Code, r.scratch, 16);
-  else if (isKey(r, S("seqOffset"))) want(r, Member.Offset, r.scratch, 16);
-  else if (isKey(r, S("token"))) want(r, Member.Token, r.token + 1, r.secretMax);
-  else if (isKey(r, S("random"))) want(r, Member.Nonce, r.nonce + 1, r.secretMax);
-}
-
-function value(r: CoapReply, which: Member, token: JsonToken): void {
-  const j = r.reader;
-  r.member = Member.None;
-  const whole = j.total == j.len;
-  if (which == Member.Code || which == Member.Offset) {
-    const number = parseU32(r.scratch, j.len);
-    r.number = number < 0 ? 0 : <u32>number;
-  } else if (which == Member.Topic) r.isSet = token == JsonToken.String && whole && ownSet(r, j.len);
-  else if (which == Member.Token && whole) store<u8>(r.token, j.len);
-  else if (which == Member.Nonce && whole) store<u8>(r.nonce, j.len);
-  else if (which == Member.Id && whole) tag(r, token);
-}
-
-/** Keep the id as JSON. One with an escape in it is not what the platform sends, and is not answered. */
-function tag(r: CoapReply, token: JsonToken): void {
-  const len = r.reader.len;
-  r.tagLen = 0;
-  if (token == JsonToken.Number) {
-    for (let i: u32 = 0; i < len; i++) store<u8>(r.tag + i, load<u8>(r.tag + i, 1));
-    r.tagLen = len;
-  } else if (token == JsonToken.String) {
-    for (let i: u32 = 1; i <= len; i++) {
-      const c: u32 = load<u8>(r.tag + i);
-      if (c < 32 || c == 34 || c == 92) return;
-    }
-    store<u8>(r.tag, 34);
-    store<u8>(r.tag + len, 34, 1);
-    r.tagLen = len + 2;
-  }
+  putTemplate(pieceBegin(r.events), S('{"event":"property.set","token":\x07,"params":'), r.fields, 0);
 }
 
 /** Whether the topic is /sys/{pk}/{dn}/thing/service/property/set of this device. */
 function ownSet(r: CoapReply, len: u32): bool {
-  let at = skip(r, 0, len, S("/sys/"));
-  at = skip(r, at, len, r.identity.productKey);
-  at = skip(r, at, len, S("/"));
-  at = skip(r, at, len, r.identity.deviceName);
-  return skip(r, at, len, S("/thing/service/property/set")) == len;
-}
-
-/** -> the place behind the text when it stands at `at`, else more than any length. */
-function skip(r: CoapReply, at: u32, len: u32, text: usize): u32 {
-  const n = litLen(text);
-  return at <= len && n <= len - at && equals(r.scratch + at, n, text) ? at + n : u32.MAX_VALUE;
+  const text = r.scratch + 1;
+  const at = topicOwn(r.identity, text, len, S("/sys/"));
+  return topicSkip(text, len, at, S("/thing/service/property/set")) == <i32>len;
 }

@@ -10,38 +10,15 @@ import { litLen, litPtr, S } from "../bytes/text";
 import { writerInit } from "../bytes/writer";
 import { cborInit } from "../codec/cbor";
 import { cborDecode } from "../codec/cbor_decode";
-import {
-  CoapCode,
-  CoapOption,
-  CoapType,
-  ContentFormat,
-  coapNext,
-  coapNumber,
-  coapRewind,
-  coapStatus,
-} from "../codec/coap";
+import { CoapCode, CoapType, ContentFormat, coapStatus } from "../codec/coap";
 import { aesInit, cbcBlocks, cbcOpen } from "../crypto/aes";
 import { AES_BLOCK, Direction } from "../crypto/aes_context";
 import { Digest, digestFinal, digestInit, digestUpdate } from "../crypto/hmac";
 import { backoffNext, randomBelow } from "./backoff";
-import { beginChain, compose, encode, keepChain, measure, seal, signStep } from "./coap_compose";
+import { beginChain, compose, encode, keepChain, seal, sign, signBegin } from "./coap_compose";
 import { Arrival, exchangeArrival, exchangeDrop, exchangeTick, exchangeTimeout, reached } from "./coap_exchange";
 import { replyAbandon, replyEnd, replyFeed, replyInit } from "./coap_reply";
-import { CoapSession, Link, Request, Step } from "./coap_task";
-
-/** What a step has come to. */
-export const enum Progress {
-  /** Nothing more to do now. */
-  Rest = 0,
-  More = 1,
-  /** The link is wanted. */
-  Connecting = 2,
-  Connected = 3,
-  /** fault, detail and retry say why and for how long. */
-  Lost = 4,
-  /** The application's message is answered: `detail` has the Alink code, or the status of CoAP as HTTP writes it. */
-  Answered = 5,
-}
+import { CoapSession, Link, Request, Step, Tell } from "./coap_task";
 
 /** After a refusal of the identity, ms: as over MQTT. */
 const REFUSED: u32 = 300000;
@@ -56,39 +33,44 @@ const SLICE: u32 = 48;
 /** Bytes of text that are made of CBOR in one step. */
 const TEXT: u32 = 96;
 
-/** A bounded piece of work; there must be room for events. */
-export function sessionStep(s: CoapSession): Progress {
+/** A bounded piece of work; there must be room for events. -> whether there is more to do now. */
+export function sessionStep(s: CoapSession): bool {
   const e = s.exchange;
   e.now = s.now;
   if (s.link != Link.Up) {
-    if (s.link != Link.Down || !reached(s.now, s.dueAt)) return Progress.Rest;
+    if (s.link != Link.Down || !reached(s.now, s.dueAt)) return false;
     s.link = Link.Opening;
-    return Progress.Connecting;
+    s.tell |= Tell.Connecting;
+    return true;
   }
   switch (s.step) {
     case Step.Sign:
-    case Step.Digest:
-      signStep(s);
-      return Progress.More;
+      sign(s);
+      return true;
     case Step.Compose:
       compose(s);
-      return Progress.More;
+      return true;
     case Step.Encode:
       encode(s);
-      return Progress.More;
+      return true;
     case Step.Seal:
       seal(s);
-      return Progress.More;
+      return true;
     case Step.Read:
-      return read(s);
+      read(s);
+      return true;
   }
-  if (e.rxLen != 0) return arrive(s);
+  if (e.rxLen != 0) {
+    arrive(s);
+    return true;
+  }
   if (s.step == Step.Await) {
-    if (!exchangeTick(e)) return Progress.Rest;
-    if (e.type == CoapType.NonConfirmable) return done(s, Code.TimedOut);
-    return lose(s, Code.TimedOut, 0, backoff(s));
+    if (!exchangeTick(e)) return false;
+    if (e.type == CoapType.NonConfirmable) done(s, Code.TimedOut);
+    else lose(s, Code.TimedOut, 0, backoff(s));
+    return true;
   }
-  return reached(s.now, s.dueAt) && choose(s) ? Progress.More : Progress.Rest;
+  return reached(s.now, s.dueAt) && choose(s);
 }
 
 /** Choose what to send next. -> whether there is something. */
@@ -98,24 +80,23 @@ function choose(s: CoapSession): bool {
     s.resent = false;
     s.asJson = false;
     s.failures = 0;
-    if (!s.informed) s.request = Request.Inform;
-    else if (s.offer != Request.None) s.request = s.offer;
+    if (!s.informed) {
+      s.request = Request.Inform;
+      s.lastId += 1;
+    } else if (s.offer != Request.None) s.request = s.offer;
     else if (s.pull || (s.pullMs != 0 && reached(s.now, s.pullAt))) s.request = Request.Pull;
     else return false;
   }
-  measure(s);
+  s.offset = 0;
   s.step = Step.Compose;
   if (s.request == Request.Auth) {
     s.used = randomBelow(s.exchange.random, 10000);
-    s.step = Step.Sign;
-  } else if (!s.resent) number(s);
+    signBegin(s);
+  } else if (!s.resent) {
+    s.used = s.sequence;
+    s.sequence += 1;
+  }
   return true;
-}
-
-/** Give the request a number of its own. */
-function number(s: CoapSession): void {
-  s.used = s.sequence;
-  s.sequence += 1;
 }
 
 /** -> milliseconds until there is something to do without the peer; -1 = never. */
@@ -151,7 +132,7 @@ function forsake(s: CoapSession): void {
 }
 
 /** The platform cannot be reached or says no: take the link down and try again after `retry` ms. */
-function lose(s: CoapSession, fault: i32, detail: i32, retry: u32): Progress {
+function lose(s: CoapSession, fault: i32, detail: i32, retry: u32): void {
   forsake(s);
   s.connected = false;
   s.fault = fault;
@@ -159,66 +140,52 @@ function lose(s: CoapSession, fault: i32, detail: i32, retry: u32): Progress {
   s.retry = retry;
   s.dueAt = s.now + retry;
   s.link = Link.Closing;
-  return Progress.Lost;
+  s.tell |= Tell.Lost;
 }
 
 /** A datagram is there. */
-function arrive(s: CoapSession): Progress {
+function arrive(s: CoapSession): void {
   const e = s.exchange;
   const arrival = exchangeArrival(e);
   if (arrival == Arrival.Response && s.step == Step.Await) return respond(s);
   e.rxLen = 0;
-  if (arrival == Arrival.Reset) return lose(s, Code.Refused, 0, backoff(s));
-  return Progress.More;
+  if (arrival == Arrival.Reset) lose(s, Code.Refused, 0, backoff(s));
 }
 
 /** The response to the request in hand. */
-function respond(s: CoapSession): Progress {
+function respond(s: CoapSession): void {
   const e = s.exchange;
   const m = e.message;
-  let block1 = -1;
-  let block2 = -1;
-  // a later block need not say it again
-  let format: i32 = s.received != 0 && s.binary ? ContentFormat.Cbor : 0;
-  while (coapNext(m) > 0) {
-    if (m.number == CoapOption.Block1) block1 = coapNumber(m);
-    else if (m.number == CoapOption.Block2) block2 = coapNumber(m);
-    else if (m.number == CoapOption.ContentFormat) format = coapNumber(m);
-  }
-  coapRewind(m);
-  if (m.code == CoapCode.Continue && s.received == 0 && !s.last) return nextBlock(s, block1);
+  if (m.code == CoapCode.Continue && s.received == 0 && !s.last) return nextBlock(s);
   if (m.code >>> 5 != 2) return refused(s, m.code);
-  s.more = false;
-  if (block2 >= 0) {
-    s.szx2 = block2 & 7;
-    s.more = (block2 & 8) != 0;
-    const whole = !s.more || m.payloadLen == (<u32>16) << s.szx2;
-    if (s.szx2 == 7 || !whole || (<u32>(block2 >>> 4)) << (s.szx2 + 4) != s.received) return again(s, 0);
-  } else if (s.received != 0) return again(s, 0);
+  const block = e.block2 < 0 ? 0 : <u32>e.block2;
+  s.szx2 = block & 7;
+  s.more = (block & 8) != 0;
+  const part = s.more && m.payloadLen != (<u32>16) << s.szx2;
+  if (s.szx2 == 7 || part || (block >>> 4) << (s.szx2 + 4) != s.received) return again(s, 0);
+  // a later block need not say the format again
+  if (s.received == 0 || e.format >= 0) s.binary = e.format == ContentFormat.Cbor;
   if (s.received == 0) {
     replyInit(s.reply, s.request == Request.Pull);
     cborInit(s.codec);
-    // only now, because it shares its place with the signature
     if (s.request == Request.Auth) store<u8>(s.nonce, 0);
   }
-  s.binary = format == ContentFormat.Cbor;
   s.readAt = 0;
   s.step = Step.Read;
   beginChain(s, Direction.Decrypt, s.received == 0);
-  return Progress.More;
 }
 
 /** 2.31: the block was taken; the peer may ask for smaller ones from now on (RFC 7959 §2.3). */
-function nextBlock(s: CoapSession, block1: i32): Progress {
-  s.exchange.rxLen = 0;
+function nextBlock(s: CoapSession): void {
+  const e = s.exchange;
+  e.rxLen = 0;
   s.offset += 16 << s.szx;
-  if (block1 >= 0 && <u32>(block1 & 7) < s.szx) s.szx = block1 & 7;
+  if (e.block1 >= 0) s.szx = min<u32>(e.block1 & 7, s.szx);
   s.step = Step.Compose;
-  return Progress.More;
 }
 
 /** Read a slice of the payload. */
-function read(s: CoapSession): Progress {
+function read(s: CoapSession): void {
   const m = s.exchange.message;
   const c = s.codec;
   if (c.at == c.end && s.readAt != m.payloadLen) slice(s);
@@ -231,16 +198,15 @@ function read(s: CoapSession): Progress {
       c.at = c.end;
     } else replyFeed(s.reply, w.start, <u32>(w.at - w.start));
   }
-  if (c.at != c.end || s.readAt != m.payloadLen) return Progress.More;
+  if (c.at != c.end || s.readAt != m.payloadLen) return;
   keepChain(s);
   s.received += m.payloadLen;
   s.exchange.rxLen = 0;
-  if (s.more) {
-    s.step = Step.Compose;
-    return Progress.More;
+  if (s.more) s.step = Step.Compose;
+  else {
+    const empty = s.received == 0;
+    finish(s, replyEnd(s.reply) || empty);
   }
-  const empty = s.received == 0;
-  return finish(s, replyEnd(s.reply) || empty);
 }
 
 /** Decrypt a slice of the payload, and read it unless it is CBOR. */
@@ -263,7 +229,7 @@ function slice(s: CoapSession): void {
 }
 
 /** The response is read to its end. */
-function finish(s: CoapSession, whole: bool): Progress {
+function finish(s: CoapSession, whole: bool): void {
   s.backoff.attempt = 0;
   if (s.request == Request.Auth) return signedIn(s, whole);
   s.unauthorized = 0;
@@ -272,78 +238,85 @@ function finish(s: CoapSession, whole: bool): Progress {
     s.pull = whole && s.reply.messages != 0;
     s.pullAt = s.now + s.pullMs;
   }
-  return done(s, s.reply.number != 0 && whole ? s.reply.number : 200);
+  done(s, s.reply.number != 0 && whole ? s.reply.number : 200);
 }
 
 /** The request in hand is over. */
-function done(s: CoapSession, status: i32): Progress {
+function done(s: CoapSession, status: i32): void {
   const request = s.request;
   s.request = Request.None;
   idle(s);
   s.resent = false;
   if (request == Request.Inform) s.informed = true;
-  if (request < Request.Property) return online(s);
-  s.offer = Request.None;
-  s.detail = status;
-  return Progress.Answered;
+  if (request >= Request.Property) {
+    s.offer = Request.None;
+    s.status = status;
+    s.tell |= Tell.Answered;
+  }
+  if (status > 0) online(s);
 }
 
 /** The platform has answered. */
-export function online(s: CoapSession): Progress {
-  if (s.connected) return Progress.More;
+function online(s: CoapSession): void {
+  if (s.connected) return;
   s.connected = true;
   s.fault = Code.Ok;
   s.detail = 0;
-  return Progress.Connected;
+  s.tell |= Tell.Connected;
 }
 
 /** /auth was answered: the key is bytes 8 to 23 of SHA-256(DeviceSecret "," random). */
-function signedIn(s: CoapSession, whole: bool): Progress {
+function signedIn(s: CoapSession, whole: bool): void {
   idle(s);
   s.request = Request.None;
   if (!whole || litLen(s.token) == 0 || litLen(s.nonce) == 0) {
     store<u8>(s.token, 0);
     return lose(s, Code.BadMessage, 0, backoff(s));
   }
-  const secret = s.identity.deviceSecret;
-  digestInit(Digest.Sha256, s.hmac);
-  digestUpdate(Digest.Sha256, s.hmac, litPtr(secret), litLen(secret));
-  digestUpdate(Digest.Sha256, s.hmac, S(",") + 1, 1);
-  digestUpdate(Digest.Sha256, s.hmac, litPtr(s.nonce), litLen(s.nonce));
-  digestFinal(Digest.Sha256, s.hmac, s.mac);
+  const h = s.hmac;
+  digestInit(Digest.Sha256, h);
+  absorb(s, s.identity.deviceSecret);
+  absorb(s, S(","));
+  absorb(s, s.nonce);
+  digestFinal(Digest.Sha256, h, s.mac);
   aesInit(s.aes, Direction.Encrypt, s.mac + 8, 16);
   s.sequence = s.reply.number;
   s.fresh = true;
   s.pullAt = s.now;
   s.resent = false;
-  return online(s);
+  online(s);
+}
+
+function absorb(s: CoapSession, text: usize): void {
+  digestUpdate(Digest.Sha256, s.hmac, litPtr(text), litLen(text));
 }
 
 /** An answer that is no success. */
-function refused(s: CoapSession, code: u32): Progress {
+function refused(s: CoapSession, code: u32): void {
   idle(s);
   const auth = s.request == Request.Auth;
-  if (code >>> 5 == 5 && (auth || s.failures < FAILURES)) return again(s, RETRY << (s.failures < 6 ? s.failures : 6));
+  const more = s.failures < FAILURES;
+  if (code >>> 5 == 5 && (auth || more)) return again(s, RETRY << min<u32>(s.failures, 6));
   if (auth) return lose(s, Code.Refused, coapStatus(code), REFUSED + randomBelow(s.exchange.random, REFUSED));
+  const option = code == CoapCode.BadOption;
   // a number that is refused when it comes again has arrived the first time
-  if (s.resent && code == CoapCode.BadOption) return finish(s, false);
-  if ((code == CoapCode.Unauthorized || code == CoapCode.BadOption) && s.unauthorized == 0) {
+  if (s.resent && option) return finish(s, false);
+  if ((option || code == CoapCode.Unauthorized) && s.unauthorized == 0) {
     s.unauthorized = 1;
     store<u8>(s.token, 0);
-    return Progress.More;
+    return;
   }
-  if (code == CoapCode.Incomplete && s.failures < FAILURES) return again(s, 0);
-  return done(s, coapStatus(code));
+  if (code == CoapCode.Incomplete && more) return again(s, 0);
+  done(s, coapStatus(code));
 }
 
 /** Begin the request anew, under a new number, after `ms`. */
-function again(s: CoapSession, ms: u32): Progress {
+function again(s: CoapSession, ms: u32): void {
   idle(s);
   s.failures += 1;
   if (s.failures > FAILURES && s.request != Request.Auth) return done(s, 500);
   s.resent = false;
   s.dueAt = s.now + ms;
-  return Progress.More;
 }
 
 /** End the session: nothing is opened again before sessionStart. What the application has handed over stays. */
@@ -351,6 +324,8 @@ export function sessionStop(s: CoapSession): void {
   if (s.link == Link.Down) s.link = Link.Stopped;
   else if (s.link != Link.Stopped) {
     lose(s, Code.Ok, 0, 0);
+    // told when the link is gone
+    s.tell ^= Tell.Lost;
     s.retry = -1;
     s.stopping = true;
   }
@@ -377,13 +352,14 @@ export function sessionOpened(s: CoapSession): void {
   s.link = Link.Up;
 }
 
-/** The link is down, or could not be established. -> Lost when it was not asked for. */
-export function sessionClosed(s: CoapSession, reason: i32): Progress {
-  const link = s.link;
-  if (link == Link.Down || link == Link.Stopped) return Progress.Rest;
-  let result = s.stopping ? Progress.Lost : Progress.Rest;
-  if (link != Link.Closing)
-    result = lose(s, reason == Closed.Untrusted ? Code.Untrusted : Code.LinkFailed, reason, backoff(s));
-  s.link = s.stopping ? Link.Stopped : Link.Down;
-  return result;
+/** The link is down, or could not be established. */
+export function sessionClosed(s: CoapSession, reason: i32): void {
+  if (s.link == Link.Down || s.link == Link.Stopped) return;
+  if (s.link != Link.Closing)
+    lose(s, reason == Closed.Untrusted ? Code.Untrusted : Code.LinkFailed, reason, backoff(s));
+  s.link = Link.Down;
+  if (s.stopping) {
+    s.tell |= Tell.Lost;
+    s.link = Link.Stopped;
+  }
 }

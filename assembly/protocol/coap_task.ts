@@ -8,11 +8,16 @@ import { CoapReply } from "./coap_reply";
 import { IDENTIFIER_MAX } from "./identifier";
 import { Identity } from "./sign";
 
-/** Longest token and longest `random` of the platform, bytes. */
-export const SECRET_MAX: u32 = 64;
-/** Room before and behind the application's JSON for the envelope around it: an id has ten digits at most. */
-export const ENVELOPE_HEAD: u32 = 73 + IDENTIFIER_MAX;
+/**
+ * Room before and behind the application's JSON for the envelope around it; before it, the agent's own payloads have room. An
+ * event's identifier has its own: where it stood before the JSON.
+ */
+export const ENVELOPE_HEAD: u32 = 112;
 export const ENVELOPE_TAIL: u32 = 1;
+/** Members of /auth that are signed. */
+export const MEMBERS: u32 = 6;
+/** The seed of the sequence as a counted text, bytes. */
+export const SEED: u32 = 9;
 
 /** Kinds of request. */
 export const enum Request {
@@ -30,19 +35,17 @@ export const enum Request {
 /** Where the request is. */
 export const enum Step {
   Idle = 0,
-  /** The signature is begun. */
-  Sign = 1,
   /** The datagram is written up to its payload. */
-  Compose = 2,
+  Compose = 1,
   /** The payload is encrypted, a slice at a time. */
-  Seal = 3,
-  Await = 4,
+  Seal = 2,
+  Await = 3,
   /** The response is decrypted and read, a slice at a time. */
-  Read = 5,
-  /** After Sign: the signature is completed. */
-  Digest = 6,
+  Read = 4,
   /** After Compose: the post is made CBOR, a slice at a time. */
-  Encode = 7,
+  Encode = 5,
+  /** Before Compose: the signature is completed. */
+  Sign = 6,
 }
 
 /** Where the link is. */
@@ -56,6 +59,17 @@ export const enum Link {
   Stopped = 4,
 }
 
+/** What the application is to be told: bits, which are told from the lowest on. */
+export const enum Tell {
+  /** The application's message is answered: `status` has the Alink code, or the status of CoAP as HTTP writes it. */
+  Answered = 1,
+  Connected = 2,
+  /** fault, detail and retry say why and for how long. */
+  Lost = 4,
+  /** The link is wanted. */
+  Connecting = 8,
+}
+
 @unmanaged
 @final
 export class CoapSession {
@@ -66,15 +80,19 @@ export class CoapSession {
   aes: Aes = changetype<Aes>(0);
   codec: Cbor = changetype<Cbor>(0);
   backoff: Backoff = changetype<Backoff>(0);
-  /** Thirty-two bytes for a digest, and eight for the seed of the sequence. */
+  /** Counted text: the identifier of the last post of the thing model. */
+  name: usize = 0;
+  /** For `putTemplate`; and addresses (u16) of the values of MEMBERS. */
+  fields: usize = 0;
+  members: usize = 0;
+  /** Thirty-two bytes for a digest, and SEED. */
   mac: usize = 0;
-  /** Counted texts of SECRET_MAX bytes; an empty token = there is none. */
+  seed: usize = 0;
+  /** Counted texts; an empty token = there is none. */
   token: usize = 0;
   nonce: usize = 0;
-  version: usize = 0;
 
   // settings
-  separate: bool = false;
   cbor: bool = false;
   unconfirmed: bool = false;
   /** Between two pulls, ms; 0 = only when asked. */
@@ -85,6 +103,9 @@ export class CoapSession {
   /** Nothing is begun before this. */
   dueAt: u32 = 0;
   pullAt: u32 = 0;
+  /** A set of `Tell`. */
+  tell: u32 = 0;
+  status: i32 = 0;
   /** A pull was asked for. */
   pull: bool = false;
   /** The application knows that the platform can be reached. */
@@ -115,14 +136,14 @@ export class CoapSession {
   /** Alink id of the application's message and of the last one of all. */
   id: u32 = 0;
   lastId: u32 = 0;
-  /** The application's bytes, with ENVELOPE_HEAD and ENVELOPE_TAIL around them. Publish: the topic, a zero byte, the payload. */
+  /** The application's bytes, with ENVELOPE_HEAD and ENVELOPE_TAIL around them. Publish: first the topic and a zero byte, an event its identifier and one. */
   body: usize = 0;
-  bodyLen: u32 = 0;
-  /** Publish: bytes of the topic. Property: bytes of the identifier, which stands where the envelope has it (`identifierAt`). */
   topicLen: u32 = 0;
-  /** Reply: the Alink code, and the entry of the request (replyTag). */
+  /** What of them is payload. */
+  data: usize = 0;
+  dataLen: u32 = 0;
+  /** Reply: the Alink code. */
   code: i32 = 0;
-  tag: usize = 0;
 
   /** Length of the whole plaintext, and how much of its ciphertext earlier blocks took (RFC 7959). */
   plainLen: u32 = 0;
@@ -136,10 +157,6 @@ export class CoapSession {
   source: usize = 0;
   target: usize = 0;
   left: u32 = 0;
-  /** The chain between two blocks. */
-  chain: u64 = 0;
-  chain1: u64 = 0;
-
   /** Bytes of the response that earlier blocks took, and its size exponent. */
   received: u32 = 0;
   szx2: u32 = 0;
@@ -147,4 +164,7 @@ export class CoapSession {
   /** The response is CBOR. */
   binary: bool = false;
   readAt: u32 = 0;
+  /** The chain between two blocks. */
+  chain: u64 = 0;
+  chain1: u64 = 0;
 }

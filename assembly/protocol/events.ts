@@ -20,13 +20,6 @@ export class Events {
   writer: Writer = changetype<Writer>(0);
 }
 
-export function eventsInit(e: Events, buffer: usize, writer: Writer): void {
-  e.buffer = buffer;
-  e.at = 0;
-  e.end = 0;
-  e.writer = writer;
-}
-
 /** What one step may emit at most: a piece of the full size and a short event. */
 const STEP: u32 = HEAD + EVENT_PIECE + HEAD + SHORT_EVENT;
 
@@ -91,12 +84,14 @@ export function emitFault(e: Events, code: i32, detail: i32, text: usize): void 
   eventEnd(e, Event.Fault);
 }
 
+// An empty queue begins with a head of zeros: no kind, no length.
+
 export function eventsKind(e: Events): i32 {
-  return e.at == e.end ? 0 : load<u8>(e.buffer + e.at);
+  return load<u8>(e.buffer + e.at);
 }
 
 export function eventsMore(e: Events): i32 {
-  return e.at == e.end ? 0 : load<u8>(e.buffer + e.at, 1);
+  return load<u8>(e.buffer + e.at, 1);
 }
 
 export function eventsPtr(e: Events): usize {
@@ -104,14 +99,14 @@ export function eventsPtr(e: Events): usize {
 }
 
 export function eventsLen(e: Events): u32 {
-  return e.at == e.end ? 0 : load<u16>(e.buffer + e.at, 2);
+  return load<u16>(e.buffer + e.at, 2);
 }
 
 export function eventsTake(e: Events): void {
   if (e.at == e.end) return;
   e.at += HEAD + eventsLen(e);
-  if (e.at == e.end) {
-    e.at = 0;
-    e.end = 0;
-  }
+  if (e.at != e.end) return;
+  e.at = 0;
+  e.end = 0;
+  store<u32>(e.buffer, 0);
 }

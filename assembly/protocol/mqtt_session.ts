@@ -26,7 +26,8 @@ import {
 import { Hmac } from "../crypto/hmac";
 import { MQTT_RX } from "../profile";
 import { Backoff, backoffNext, Random, randomBelow } from "./backoff";
-import { Identity, putClientId, putPassword, putUserName, sign } from "./sign";
+import { putClientId, putPassword, putUserName, sign } from "./mqtt_sign";
+import { Identity } from "./sign";
 import {
   FLIGHTS,
   Window,

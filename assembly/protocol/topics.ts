@@ -5,6 +5,7 @@
 import { equals, litLen, S } from "../bytes/text";
 import { putBytes, putText, Writer } from "../bytes/writer";
 import { Identity } from "./sign";
+import { TOPIC_MAX, topicOwn, topicSkip } from "./own_topic";
 
 export const enum Topic {
   /** Not one of the system's. */
@@ -67,34 +68,9 @@ export function putTopic(w: Writer, identity: Identity, topic: Topic, name: usiz
   putText(w, S("/post"));
 }
 
-/** Bytes of `text` when the range begins with it, else -1 (so that a chain of them stays negative). */
-function skip(ptr: usize, len: u32, at: i32, text: usize): i32 {
-  const n = litLen(text);
-  if (at < 0 || <u32>at + n > len || !equals(ptr + at, n, text)) return -1;
-  return at + <i32>n;
-}
-
-/** Longest topic the platform takes, bytes (Alink §3). */
-const LONGEST: u32 = 128;
-
-/** Whether a device may publish there: below /{pk}/{dn}/, without wildcards and control characters. */
-export function ownTopic(identity: Identity, ptr: usize, len: u32): bool {
-  let at = skip(ptr, len, 0, S("/"));
-  at = skip(ptr, len, at, identity.productKey);
-  at = skip(ptr, len, at, S("/"));
-  at = skip(ptr, len, at, identity.deviceName);
-  at = skip(ptr, len, at, S("/"));
-  if (at < 0 || <u32>at == len || len > LONGEST) return false;
-  for (let i: u32 = 0; i < len; i++) {
-    const c: u32 = load<u8>(ptr + i);
-    if (c < 33 || c > 126 || c == 35 || c == 43) return false;
-  }
-  return true;
-}
-
 /** Whether the range is a topic filter: wildcards stand for whole levels, "#" for the last (MQTT §4.7.1). */
 export function validFilter(ptr: usize, len: u32): bool {
-  if (len > LONGEST) return false;
+  if (len > TOPIC_MAX) return false;
   for (let i: u32 = 0; i < len; i++) {
     const c: u32 = load<u8>(ptr + i);
     if (c < 33 || c > 126) return false;
@@ -107,14 +83,10 @@ export function validFilter(ptr: usize, len: u32): bool {
 
 /** Which topic the range is. */
 export function topicOf(identity: Identity, ptr: usize, len: u32): Topic {
-  let at = skip(ptr, len, 0, S("/sys/"));
-  at = skip(ptr, len, at, identity.productKey);
-  at = skip(ptr, len, at, S("/"));
-  at = skip(ptr, len, at, identity.deviceName);
-  at = skip(ptr, len, at, S("/"));
+  const at = topicSkip(ptr, len, topicOwn(identity, ptr, len, S("/sys/")), S("/"));
   if (at >= 0) {
     const rest = len - at;
-    const name = skip(ptr, len, at, path(Topic.EventPost));
+    const name = topicSkip(ptr, len, at, path(Topic.EventPost));
     const tail = S("/post_reply");
     const end = <i32>(len - litLen(tail));
     if (name >= 0 && name < end && equals(ptr + end, litLen(tail), tail))
@@ -123,11 +95,7 @@ export function topicOf(identity: Identity, ptr: usize, len: u32): Topic {
     if (equals(ptr + at, rest, path(Topic.FirmwareGetReply))) return Topic.FirmwareGetReply;
     return Topic.Ignored;
   }
-  at = skip(ptr, len, 0, S("/ota/device/upgrade/"));
-  at = skip(ptr, len, at, identity.productKey);
-  at = skip(ptr, len, at, S("/"));
-  at = skip(ptr, len, at, identity.deviceName);
-  if (at >= 0 && <u32>at == len) return Topic.Upgrade;
-  if (skip(ptr, len, 0, S("/sys/")) >= 0 || skip(ptr, len, 0, S("/ota/")) >= 0) return Topic.Ignored;
+  if (topicOwn(identity, ptr, len, S("/ota/device/upgrade/")) == <i32>len) return Topic.Upgrade;
+  if (topicSkip(ptr, len, 0, S("/sys/")) >= 0 || topicSkip(ptr, len, 0, S("/ota/")) >= 0) return Topic.Ignored;
   return Topic.Application;
 }

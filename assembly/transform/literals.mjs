@@ -4,8 +4,9 @@
 // then the UTF-8 bytes. All literals of a compilation stand once each in one data segment, in the order in which the
 // compiler read them, so equal sources give equal bytes. Without this transform bytes/text refuses to compile.
 //
-// `L("several words")` becomes the address of a list: each word as such a literal, then a length of zero. Lists come first,
-// so that a literal which is a word of one needs no bytes of its own.
+// `L("several words")` becomes the address of a list: each word as such a literal, then a length of zero. With several
+// arguments each of them is an entry of the list, blanks and all. Lists come first, so that a literal which is an entry of one
+// needs no bytes of its own.
 //
 // How: every `S("text")` is rewritten to `(S + offset)`, and the function S in bytes/text to a constant that holds the
 // segment's address. Both are constants to the compiler, so S may stand in a constant's initialiser and in
@@ -44,25 +45,24 @@ class Segment {
   bytes = [];
   #offsets = new Map();
 
-  /** @returns the literal's offset in the segment, or a message that says why there can be none */
-  add(text, list = false) {
-    const key = list ? `list ${text}` : `text ${text}`;
+  /** @returns the offset in the segment of these literals, one after the other, or a message that says why there can be none */
+  add(texts) {
+    const key = JSON.stringify(texts);
     const known = this.#offsets.get(key);
     if (known !== undefined) return known;
-    if (!text.isWellFormed()) return "the literal holds half of a surrogate pair; write whole characters";
-    const utf8 = Buffer.from(text, "utf8");
-    if (utf8.length > LITERAL_MAX) {
-      return `the literal has ${utf8.length} bytes, the limit is ${LITERAL_MAX}; split it into several`;
-    }
+    const all = texts.map((text) => Buffer.from(text, "utf8"));
+    if (!texts.every((text) => text.isWellFormed()))
+      return "the literal holds half of a surrogate pair; write whole characters";
+    const long = all.find((utf8) => utf8.length > LITERAL_MAX);
+    if (long) return `the literal has ${long.length} bytes, the limit is ${LITERAL_MAX}; split it into several`;
     const offset = this.bytes.length;
     this.#offsets.set(key, offset);
-    if (!list) this.bytes.push(utf8.length, ...utf8);
-    else
-      for (const word of [...text.split(" "), ""]) {
-        // a word of a list is a literal as well
-        if (!this.#offsets.has(`text ${word}`)) this.#offsets.set(`text ${word}`, this.bytes.length);
-        this.bytes.push(word.length, ...Buffer.from(word, "latin1"));
-      }
+    all.forEach((utf8, i) => {
+      const alone = JSON.stringify([texts[i]]);
+      // an entry of a list is a literal as well
+      if (!this.#offsets.has(alone)) this.#offsets.set(alone, this.bytes.length);
+      this.bytes.push(utf8.length, ...utf8);
+    });
     return offset;
   }
 }
@@ -103,16 +103,23 @@ function replaceCalls(sources, made) {
   for (const source of sources) rewriteChildren(source, visit);
 }
 
-/** @returns why the call is no literal, if so */
-function fault(call) {
-  if (call.args.length !== 1 || !isString(call.args[0]))
-    return "S takes exactly one string literal, known when the program is compiled";
-  if (isCallOf(call, "L") && !/^[!-~]+( [!-~]+)+$/.test(call.args[0].value))
-    return "L takes ASCII words with one blank between each two";
-  return undefined;
+/** @returns the literals that a call of S or L stands for, one after the other, or a message that says why it is none */
+function textsOf(call) {
+  const texts = call.args.map((arg) => arg.value);
+  const list = isCallOf(call, "L");
+  if (!call.args.every(isString) || texts.length === 0 || (texts.length > 1 && !list))
+    return "S takes exactly one string literal, known when the program is compiled, L one or more";
+  if (!list) return texts;
+  if (texts.length > 1) return [...texts, ""];
+  if (!/^[!-~]+( [!-~]+)+$/.test(texts[0])) return "L takes ASCII words with one blank between each two";
+  return [...texts[0].split(" "), ""];
 }
 
-const keyOf = (call) => `${call.expression.text} ${call.args[0].value}`;
+/** @returns the key of a call in `namedLiterals`, or undefined when it is no literal */
+function keyOf(call) {
+  const texts = textsOf(call);
+  return typeof texts === "string" ? undefined : JSON.stringify(texts);
+}
 
 /** @returns the keys of the literals that compiled code names, of those in `keys`: the others have no place in the module */
 function namedLiterals(program, home, keys) {
@@ -122,7 +129,7 @@ function namedLiterals(program, home, keys) {
     for (const source of sources.filter((s) => knowsS(s, text))) {
       const used = new Set();
       replaceCalls([source], (call) => {
-        const name = fault(call) === undefined ? numbers.get(keyOf(call)) : undefined;
+        const name = numbers.get(keyOf(call));
         used.add(name ?? "S");
         return name;
       });
@@ -145,17 +152,17 @@ export default class Literals extends Transform {
     const sources = parser.sources.filter((source) => knowsS(source, home));
     const keys = new Set();
     const look = (node) => {
-      if ((isCallOf(node, "S") || isCallOf(node, "L")) && fault(node) === undefined) keys.add(keyOf(node));
+      if (isCallOf(node, "S") || isCallOf(node, "L")) keys.add(keyOf(node));
       rewriteChildren(node, look);
       return node;
     };
     for (const source of sources) rewriteChildren(source, look);
+    keys.delete(undefined);
     const named = namedLiterals(this.program, home, [...keys]);
-    for (const key of named) if (key.startsWith("L ")) segment.add(key.slice(2), true);
+    for (const texts of [...named].map((key) => JSON.parse(key))) if (texts.length > 1) segment.add(texts);
     replaceCalls(sources, (call) => {
-      const why = fault(call);
-      const known = why === undefined && named.has(keyOf(call));
-      const offset = why ?? (known ? segment.add(call.args[0].value, isCallOf(call, "L")) : 0);
+      const texts = textsOf(call);
+      const offset = typeof texts === "string" ? texts : named.has(keyOf(call)) ? segment.add(texts) : 0;
       if (typeof offset === "number") return `${call.expression.text} + ${offset}`;
       parser.error(asc.DiagnosticCode.User_defined_0, call.range, offset);
       return undefined;

@@ -40,20 +40,27 @@ function optimize(bytes, names, inlined, passes, merged = inlined !== 0) {
   }
 }
 
-/** The unsigned number that a constant pushes, when it takes one or two bytes. */
-const addressOf = (node) =>
-  node.bytes.length === 2 ? node.bytes[1] : node.bytes.length === 3 ? (node.bytes[1] & 127) | (node.bytes[2] << 7) : -1;
+/** The number that an i32.const or the offset of a load or store has, from its second byte or `from` on. */
+function lebOf(bytes, from) {
+  let value = 0;
+  let shift = 0;
+  for (let at = from; at < bytes.length; at++, shift += 7) value |= (bytes[at] & 127) << shift;
+  return value;
+}
 
-/** A load or store below 128 is shortest as an offset from 0: the offset is unsigned, the constant is not. */
-function addressFromZero(module) {
+/**
+ * A load or store up to 190 is shortest as an offset: the offset is unsigned and takes a byte up to 127, the constant is signed
+ * and takes one up to 63.
+ */
+function shortAddresses(module) {
   for (const fn of module.functions)
     walk(fn.body, (node) => {
       const [address] = node.kids;
-      if (node.op < 0x28 || node.op > 0x3e || address.op !== Op.I32Const || node.bytes.length !== 3) return;
-      const at = addressOf(address) + node.bytes[2];
-      if (addressOf(address) < 64 || at >= 128) return;
-      address.bytes = [Op.I32Const, 0];
-      node.bytes = [node.op, node.bytes[1], ...leb(at)];
+      if (node.op < 0x28 || node.op > 0x3e || address.op !== Op.I32Const) return;
+      const at = lebOf(address.bytes, 1) + lebOf(node.bytes, 2);
+      if (address.bytes.at(-1) >= 64 || at > 190 || address.bytes.length + node.bytes.length <= 5) return;
+      address.bytes = [Op.I32Const, at > 127 ? 63 : 0];
+      node.bytes = [node.op, node.bytes[1], ...leb(at > 127 ? at - 63 : at)];
     });
   return module;
 }
@@ -74,13 +81,15 @@ function directExports(module) {
 
 /** @param {Uint8Array} bytes a module with names @returns {Uint8Array} a smaller one, with names too */
 export function shrink(bytes) {
+  const hot = (name) => HOT.test(name);
   const module = read(optimize(bytes, true, INLINED, []));
   if (module.functions.some((fn) => fn.name === ""))
     throw new Error('the module has no names: compile it with "debug": true');
-  const hot = (name) => HOT.test(name);
   straighten(module, hot);
   outline(module, hot);
-  return write(base(directExports(addressFromZero(read(optimize(write(module), true, 0, [])))), hot));
+  const made = read(optimize(write(module), true, 0, []));
+  straighten(made, hot);
+  return write(base(directExports(shortAddresses(made)), hot));
 }
 
 /** Every section but the custom ones, WebAssembly Core Specification 1.0, section 5.5. */

@@ -8,7 +8,7 @@
 import * as asc from "assemblyscript";
 import { Transform } from "assemblyscript/transform";
 
-const HOME = /(^|\/)agent\/wiring$/;
+const HOME = /(^|\/)agent\/(coap_)?wiring$/;
 
 const textOf = (node) => node.range.source.text.substring(node.range.start, node.range.end);
 

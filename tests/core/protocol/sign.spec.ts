@@ -1,6 +1,7 @@
 import { DIGEST_MAX, Digest, Hmac } from "../../../assembly/crypto/hmac";
 import { Writer, writerDone, writerInit } from "../../../assembly/bytes/writer";
-import { Identity, putClientId, putPassword, putUserName, sign } from "../../../assembly/protocol/sign";
+import { putClientId, putPassword, putUserName, sign } from "../../../assembly/protocol/mqtt_sign";
+import { Identity } from "../../../assembly/protocol/sign";
 import { put, text } from "../ranges";
 
 const identity = changetype<Identity>(memory.data(offsetof<Identity>(), 8));

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Channel, Post, Want } from "../../../host/abi.js";
+import { Channel, Counter, Post, Want } from "../../../host/abi.js";
 import { CoapPeer } from "../../agent/coap_peer.js";
 import { CoapRig } from "../../agent/coap_rig.js";
 import { fromText, Recorder, type Recording, type Step } from "../../agent/recording.js";
@@ -28,7 +28,10 @@ async function coapFlows(module: string): Promise<Recording[]> {
   const rig = await CoapRig.create({}, compiled, recorder.agent);
   const peer = new CoapPeer(rig);
   assert.ok(rig.advance(10_000, () => rig.named("device.connected").length > 0));
-  rig.settle();
+  // a device sleeps when nothing is under way: the version is told, what waited was asked for
+  rig.advance(10_000);
+  assert.equal(recorder.agent.exports.counter(Counter.Underway), 0);
+  const before = rig.sent.length;
   rig.drop();
   rig.now = 50;
   const confirmed = () => rig.named("property.posted").length > 0;
@@ -38,6 +41,7 @@ async function coapFlows(module: string): Promise<Recording[]> {
   assert.ok(rig.advance(10_000, confirmed));
   rig.settle();
   assert.equal(peer.auths.length, 1, "the session was not gone on with");
+  assert.equal(rig.sent.length - before, 1, "a datagram each way");
   return [recorder.taken("wake, post confirmed")];
 }
 
