@@ -79,19 +79,20 @@ function wants(again: bool): i32 {
   return want;
 }
 
-/** -> whether there is more to do now. */
+/** -> whether there is more to do now. What a step has to tell is told with it. */
 function work(): bool {
-  const tell = SESSION.tell;
-  if (tell != 0) {
-    SESSION.tell = tell & (tell - 1);
-    if (tell & Tell.Answered) answered(SESSION.status);
-    else if (tell & Tell.Connected) emitConnected();
-    else if (tell & Tell.Lost) emitDisconnected();
-    else emitConnecting();
-    return true;
+  let more = true;
+  if (SESSION.tell == 0) {
+    if (AGENT.unchecked != 0) inboxStep();
+    else more = sessionStep(SESSION);
   }
-  if (AGENT.unchecked == 0) return sessionStep(SESSION);
-  inboxStep();
+  const tell = SESSION.tell;
+  if (tell == 0) return more;
+  SESSION.tell = tell & (tell - 1);
+  if (tell & Tell.Answered) answered(SESSION.status);
+  else if (tell & Tell.Connected) emitConnected();
+  else if (tell & Tell.Lost) emitDisconnected();
+  else emitConnecting();
   return true;
 }
 

@@ -1,8 +1,9 @@
 /** The platform's end of CoAP in symmetric mode, for the bench: Alink §4 on coap-packet and node:crypto. */
+import assert from "node:assert/strict";
 import { createCipheriv, createDecipheriv, createHash, createHmac } from "node:crypto";
 import { decode, encode } from "cborg";
 import packet, { type ParsedPacket } from "coap-packet";
-import { type CoapRig, type Far, identity } from "./coap_rig.js";
+import { CoapRig, type Far, identity, type Message } from "./coap_rig.js";
 
 const IV = Buffer.from("543yhjy97ae7fyfg");
 
@@ -261,4 +262,34 @@ export function decipher(key: Buffer, bytes: Buffer | undefined): Buffer | undef
   } catch {
     return undefined;
   }
+}
+
+/** The path of property posts, as the platform sees it. */
+export const POST = `topic/sys/${identity.productKey}/${identity.deviceName}/thing/event/property/post`;
+
+/** An agent that has told its version to a platform that is there. */
+export async function connected(
+  configuration: Record<string, unknown> = {},
+): Promise<{ rig: CoapRig; peer: CoapPeer }> {
+  const rig = await CoapRig.create(configuration);
+  const peer = new CoapPeer(rig);
+  rig.advance(1000);
+  assert.equal(rig.named("device.connected").length, 1, JSON.stringify(rig.events));
+  return { rig, peer };
+}
+
+export const posted = (rig: CoapRig, id: number): Message[] =>
+  rig.named("property.posted").filter((event) => event.id === id);
+
+/** The payload of a message of the device. */
+export const json = (uplink: Uplink): Record<string, unknown> =>
+  JSON.parse(uplink.payload.toString()) as Record<string, unknown>;
+
+export function arrivals(peer: CoapPeer): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const uplink of peer.uplinks.filter(({ path }) => path === POST)) {
+    const key = JSON.stringify(json(uplink).params);
+    found.set(key, (found.get(key) ?? 0) + 1);
+  }
+  return found;
 }

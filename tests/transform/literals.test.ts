@@ -141,3 +141,23 @@ describe("S()", () => {
     assert.match(errors, /S needs the transform \.\/asc-transform\.mjs/);
   });
 });
+
+describe("L()", () => {
+  const list = (argument: string) =>
+    compile(`import { L } from "./bytes/text"; export function a(): usize { return L(${argument}); }`);
+
+  it("is a list of literals that an empty one ends: the words of one text, or several texts as they are", async () => {
+    assert.match((await list('"one two"')).wat, /"\\03one\\03two(\\00)?"/);
+    assert.match((await list('"one two", "", "é"')).wat, /"\\07one two\\00\\02\\c3\\a9(\\00)?"/);
+  });
+
+  for (const [what, argument, expected] of [
+    ["words with two blanks between them", '"a  b"', /one blank between each two/],
+    ["one word", '"a"', /one blank between each two/],
+    ["an expression among texts", '"a b", "c" + "d"', /L one or more/],
+    ["an entry of 256 bytes", `"a b", "${"é".repeat(128)}"`, /256 bytes, the limit is 255/],
+    ["nothing", "", /L one or more/],
+  ] as const) {
+    it(`refuses ${what}`, async () => assert.match((await list(argument)).errors, expected));
+  }
+});
