@@ -186,6 +186,14 @@ export const Post = {
   UpdateNever: 9,
   /** CoAP: ask the platform for its messages now; no payload. Over other transports they come by themselves. */
   Pull: 10,
+  /**
+   * An event of the thing model (Alink §6): its identifier, a zero byte, then its params, a JSON object
+   * `{"value":{output: value},"time":ms since 1970}`, of which `time` may be left out. The identifier has 1 to 50 letters,
+   * digits and `_` and is not "property", which names the posts of properties; for another one, or when nothing follows it,
+   * the answer is BadArgument and `detail` is 50. What `detail` says after TooLarge counts the identifier and the zero byte,
+   * too. Answered by Event.EventPosted with the id.
+   */
+  Event: 11,
 } as const;
 export type Post = (typeof Post)[keyof typeof Post];
 
@@ -233,6 +241,8 @@ export const Event = {
   Fault: 13,
   /** "subscribed": {id, granted}: the platform's answer to Post.Subscribe or Post.Unsubscribe */
   Subscribed: 14,
+  /** "event.posted": {id, code} */
+  EventPosted: 15,
 } as const;
 export type Event = (typeof Event)[keyof typeof Event];
 
@@ -369,6 +379,12 @@ export interface EventMap {
     event: "subscribed";
     id: number;
     granted: boolean;
+  };
+  /** "event.posted": {id, code} */
+  "event.posted": {
+    event: "event.posted";
+    id: number;
+    code: number;
   };
 }
 

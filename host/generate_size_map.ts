@@ -32,17 +32,22 @@ async function namedModule(root: string, name: string): Promise<Uint8Array> {
 /** assembly/protocol/sign/absorb → protocol/sign/absorb; the compiler's own functions keep their ~lib. */
 const shortName = (name: string): string => name.replace(/^assembly\//, "");
 
+function functionsOf(module: Uint8Array, names: Map<number, string>): SizeMap["functions"] {
+  return functionSizes(module).map((bytes, i) => ({ name: shortName(names.get(i) ?? `function ${i}`), bytes }));
+}
+
 /** The map of a built module. @throws Error when the second build has other code */
 async function mapOf(root: string, name: string): Promise<SizeMap> {
   const module = readModule(name);
   const named = await namedModule(root, name);
   if (!Buffer.from(codeOf(named)).equals(codeOf(module)))
     throw new Error(`the code of ${name}.wasm is not that of a build with names: run npm run build`);
-  const names = functionNames(named);
+  const apart = readFileSync(join(root, "build", "named", `${name}.apart.wasm`));
   const { exports } = await WebAssembly.instantiate(await WebAssembly.compile(module));
   return {
     sha256: sha256(module),
-    functions: functionSizes(module).map((bytes, i) => ({ name: shortName(names.get(i) ?? `function ${i}`), bytes })),
+    functions: functionsOf(module, functionNames(named)),
+    apart: functionsOf(apart, functionNames(apart)),
     buffers: (await readArena(root, name)).filter(({ bytes }) => bytes > 0),
     memory: (exports.__heap_base as WebAssembly.Global).value as number,
   };

@@ -29,10 +29,16 @@ test("the README's fixtures and library example work as they stand", async () =>
     assert.notEqual(program, example);
     await writeFile(join(folder, "example.mjs"), `${program}\nawait device.stop();\n`);
     const posted = once(platform, "property.post");
+    const reported = once(platform, "event.post");
     const env = { ...process.env, ALINK_DEVICE_SECRET: JSON.parse(fixtures!).products[0].devices[0].deviceSecret };
     await promisify(execFile)(process.execPath, ["example.mjs"], { cwd: folder, env });
     const [event] = (await posted) as [{ params: unknown }];
     assert.deepEqual(event.params, { brightness: 80 });
+    const [{ identifier, params }] = (await reported) as [
+      { identifier: string; params: { value: unknown; time: number } },
+    ];
+    assert.deepEqual([identifier, params.value], ["overheated", { temperature: 91.5 }]);
+    assert.ok(Math.abs(params.time - Date.now()) < 600_000, "the time that the device gave");
   } finally {
     await platform.close();
     await rm(folder, { recursive: true });

@@ -3,6 +3,7 @@ import { Code } from "../abi";
 import { copy, equalsIgnoreCase, litLen, litPtr, S } from "../bytes/text";
 import { putByte, putText, writerDone, writerInit } from "../bytes/writer";
 import * as arena from "../coap_arena";
+import { Digest } from "../crypto/hmac";
 import { ENVELOPE_HEAD, SECRET_MAX } from "../protocol/coap_task";
 import { eventsInit } from "../protocol/events";
 import { complete, refuseEndpoint } from "./coap_config";
@@ -18,7 +19,7 @@ export function assembleFirst(): void {
   if (arena.EVENTS.buffer != 0) return;
   eventsInit(arena.EVENTS, arena.EVENT_BUFFER, arena.EVENT_WRITER);
   arena.SESSION.pullMs = PULL;
-  arena.IDENTITY.signMethod = 2;
+  arena.IDENTITY.signMethod = Digest.Sha256;
 }
 
 /** The configuration is complete. -> Ok, or BadArgument after a Fault event that names what is missing. */

@@ -3,15 +3,17 @@
  * checked in slices. Then it is offered to the session, and stays in the in-window until the platform has answered.
  */
 import { Code, Event, Post } from "../abi";
-import { S } from "../bytes/text";
+import { equals, litLen, litPtr, move, S } from "../bytes/text";
 import { putDecimal, putSigned, putText } from "../bytes/writer";
 import { JsonToken, jsonInit, jsonNext } from "../codec/json";
 import { AGENT, EVENTS, IDENTITY, IN_FRAME, READER, REPLY, SESSION } from "../coap_arena";
+import { identifierAt } from "../protocol/coap_compose";
 import { replyTag } from "../protocol/coap_reply";
 import { ENVELOPE_HEAD, Request, Step } from "../protocol/coap_task";
 import { sessionStart, sessionStop } from "../protocol/coap_session";
 import { eventBegin, eventEnd } from "../protocol/events";
 import { IN_WINDOW } from "../profile";
+import { IDENTIFIER_MAX, identifierLength } from "../protocol/identifier";
 import { ownTopic } from "../protocol/topics";
 
 /** Bytes checked in one step. */
@@ -53,7 +55,19 @@ export function post(kind: i32, length: i32): i32 {
       return fault(Code.Unsupported, 0);
   }
   if (inCap() == 0) return fault(Code.Busy, 0);
-  if (kind == Post.Property) {
+  if (kind == Post.Property || kind == Post.Event) {
+    const properties = S("property");
+    let name = litLen(properties);
+    let from = litPtr(properties);
+    if (kind == Post.Event) {
+      name = identifierLength(IN, length);
+      if (name == 0) return fault(Code.BadArgument, IDENTIFIER_MAX);
+      from = IN;
+      length -= name + 1;
+    }
+    SESSION.topicLen = name;
+    move(identifierAt(SESSION), from, name);
+    if (kind == Post.Event) move(IN, IN + name + 1, length);
     const id = (SESSION.lastId % 0x7fffffff) + 1;
     SESSION.lastId = id;
     return take(Request.Property, length, id);
@@ -122,14 +136,14 @@ export function answered(code: i32): void {
   AGENT.unchecked = 0;
   if (kind == Request.Reply) store<u32>(SESSION.tag, 0);
   if (kind != Request.Property && code == 200) return;
-  const w = eventBegin(
-    EVENTS,
-    kind == Request.Property ? S('{"event":"property.posted","id":') : S('{"event":"fault","detail":'),
-  );
+  // "property" is no identifier of an event
+  const properties = equals(identifierAt(SESSION), SESSION.topicLen, S("property"));
+  const posted = properties ? S('{"event":"property.posted","id":') : S('{"event":"event.posted","id":');
+  const w = eventBegin(EVENTS, kind == Request.Property ? posted : S('{"event":"fault","detail":'));
   putDecimal(w, SESSION.id);
   putText(w, S(',"code":'));
   putSigned(w, code);
-  if (kind == Request.Property) return eventEnd(EVENTS, Event.PropertyPosted);
+  if (kind == Request.Property) return eventEnd(EVENTS, properties ? Event.PropertyPosted : Event.EventPosted);
   putText(w, S(',"desc":"a message of the application was refused"'));
   eventEnd(EVENTS, Event.Fault);
 }

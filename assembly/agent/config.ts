@@ -63,6 +63,8 @@ const GO_ON: i32 = 1;
  */
 export function readConfiguration(length: u32): i32 {
   const r = IN_READER;
+  if (!CONFIG.begun) IDENTITY.signMethod = Digest.Sha256;
+  CONFIG.begun = true;
   if (length != 0) {
     jsonInit(r);
     r.at = IN;

@@ -2,6 +2,8 @@
 @unmanaged
 @final
 export class Config {
+  /** There was a document: what does not begin with 0 has its first value. */
+  begun: bool = false;
   /** The last document was read to its end. */
   present: bool = false;
   /** Bytes of the present document that are still to be read. */

@@ -4,7 +4,7 @@
  */
 import { Code, Event, Post } from "../abi";
 import { ALINK, DOWNLINK, EVENTS, IDENTITY, IN, IN_READER, INBOX, REPLY_TABLE, SESSION, UPDATE } from "../arena";
-import { move, parseU32, S } from "../bytes/text";
+import { litLen, litPtr, move, parseU32, S } from "../bytes/text";
 import { putBytes, putByte, putDecimal, putSigned, putText, Writer, writerDone, writerInit } from "../bytes/writer";
 import { JsonToken, jsonFinish, jsonInit, jsonNext } from "../codec/json";
 import { jsonEscape } from "../codec/json_escape";
@@ -19,6 +19,7 @@ import {
   sessionStop,
   sessionSubscribe,
 } from "../protocol/mqtt_session";
+import { IDENTIFIER_MAX, identifierLength } from "../protocol/identifier";
 import { ownTopic, Topic, validFilter } from "../protocol/topics";
 import { IN_WINDOW, REPLIES, WITH_CONFIRM } from "../profile";
 import { Decision, Task } from "../protocol/update_task";
@@ -57,11 +58,18 @@ export function post(kind: i32, length: i32): i32 {
   if (!inboxFree()) return fault(Code.Busy, 0);
   if (WITH_CONFIRM && kind >= Post.UpdateAccept && kind <= Post.UpdateNever) return decide(kind, length);
   if (length < 1 || length > IN_WINDOW) return fault(Code.BadArgument, IN_WINDOW);
+  INBOX.skip = 0;
+  INBOX.length = length;
   switch (kind) {
+    case Post.Event:
     case Post.Property: {
-      const m = nextMessage(ALINK, Topic.PropertyPost);
-      m.bodyLength = length;
-      const most = largestBody(ALINK, m);
+      if (kind == Post.Event) {
+        const name = identifierLength(IN, length);
+        if (name == 0) return fault(Code.BadArgument, IDENTIFIER_MAX);
+        INBOX.skip = name + 1;
+      }
+      const m = postMessage();
+      const most = largestBody(ALINK, m) + <i32>INBOX.skip;
       if (length > most) return fault(Code.TooLarge, most);
       return take(kind, length, m.id);
     }
@@ -96,10 +104,22 @@ function decide(kind: i32, length: i32): i32 {
   return Code.Ok;
 }
 
+/** A message of the thing model with what stands in the in-window. */
+function postMessage(): Message {
+  const skip = INBOX.skip;
+  const m = nextMessage(ALINK, skip == 0 ? Topic.PropertyPost : Topic.EventPost);
+  const properties = S("property");
+  m.token = skip == 0 ? litPtr(properties) : IN;
+  m.tokenLength = skip == 0 ? litLen(properties) : skip - 1;
+  m.body = IN + skip;
+  m.bodyLength = INBOX.length - skip;
+  return m;
+}
+
 function take(kind: i32, length: u32, id: u32): i32 {
   INBOX.kind = kind;
   INBOX.length = length;
-  INBOX.checked = 0;
+  INBOX.checked = INBOX.skip;
   INBOX.id = id;
   jsonInit(IN_READER);
   return <i32>id;
@@ -168,6 +188,7 @@ export function reply(token: i32, code: i32, length: i32): i32 {
     if (length > most) return fault(Code.TooLarge, most);
     INBOX.token = token;
     INBOX.code = code;
+    INBOX.skip = 0;
     take(POST_REPLY, length, 0);
     return Code.Ok;
   }
@@ -217,32 +238,31 @@ function check(): bool {
 
 /** The body is not JSON: say so with the id that the application knows. */
 function refuseBody(): bool {
-  if (INBOX.kind == Post.Property) emitPosted(INBOX.id, Code.BadArgument);
+  if (INBOX.id != 0) emitPosted(INBOX.id, Code.BadArgument, INBOX.skip == 0);
   else emitFault(EVENTS, Code.BadArgument, INBOX.token, S("data of the reply is not a JSON object"));
   INBOX.kind = 0;
   return false;
 }
 
-export function emitPosted(id: u32, code: i32): void {
-  const w = eventOf(EVENTS, S('property.posted","id":'));
+/** How the post `id` ended; `properties`: it was one of properties, else an event. */
+export function emitPosted(id: u32, code: i32, properties: bool): void {
+  const w = eventOf(EVENTS, properties ? S('property.posted","id":') : S('event.posted","id":'));
   putDecimal(w, id);
   putText(w, S(',"code":'));
   putSigned(w, code);
-  eventEnd(EVENTS, Event.PropertyPosted);
+  eventEnd(EVENTS, properties ? Event.PropertyPosted : Event.EventPosted);
 }
 
 /** Write the post into the transmit window. -> Busy while it has to wait. */
 function forward(): i32 {
   const inbox = INBOX;
   if (inbox.kind == Post.Publish) return publish();
-  if (inbox.kind == Post.Property) {
+  if (inbox.id != 0) {
     if (!pendingRoom(ALINK)) return Code.Busy;
-    const m = nextMessage(ALINK, Topic.PropertyPost);
+    const m = postMessage();
     m.id = inbox.id;
-    m.body = IN;
-    m.bodyLength = inbox.length;
     const result = send(ALINK, m, 1);
-    if (result >= 0) pendingAdd(ALINK, inbox.id, Topic.PropertyPost);
+    if (result >= 0) pendingAdd(ALINK, inbox.id, m.topic);
     return result;
   }
   for (let i: u32 = 0; i < REPLIES; i++) {

@@ -10,7 +10,9 @@ export class Inbox {
   /** A Post, or POST_REPLY; 0 = the in-window is free. */
   kind: i32 = 0;
   length: u32 = 0;
-  /** Bytes of it that were checked. */
+  /** Bytes of it before its JSON: an event's identifier and the zero byte behind it. */
+  skip: u32 = 0;
+  /** Bytes of it that were checked, or need not be. */
   checked: u32 = 0;
   id: u32 = 0;
   code: i32 = 0;

@@ -79,9 +79,11 @@ function end(): void {
   const d = DOWNLINK;
   if (!downlinkEnd(d)) return emitFault(EVENTS, Code.BadMessage, d.topic, S("a message of the platform is not JSON"));
   switch (d.topic) {
-    case Topic.PropertyPostReply: {
+    case Topic.PropertyPostReply:
+    case Topic.EventPostReply: {
       const id = downlinkId(d);
-      if (id != 0 && pendingTake(ALINK, id, Topic.PropertyPost)) emitPosted(id, <i32>d.code);
+      const topic: Topic = d.topic - Topic.PropertyPostReply + Topic.PropertyPost;
+      if (id != 0 && pendingTake(ALINK, id, topic)) emitPosted(id, <i32>d.code, topic == Topic.PropertyPost);
       return;
     }
     case Topic.PropertySet:

@@ -81,7 +81,8 @@ function expire(): bool {
   if (SESSION.phase != Phase.Ready) return false;
   const id = pendingExpired(ALINK);
   if (id == 0) return false;
-  if (ALINK.message.topic == Topic.PropertyPost) emitPosted(id, Code.TimedOut);
+  const topic = ALINK.message.topic;
+  if (topic <= Topic.EventPost) emitPosted(id, Code.TimedOut, topic == Topic.PropertyPost);
   else updateUnanswered(UPDATE);
   return true;
 }

@@ -42,13 +42,12 @@ export function cbcStart(ctx: Aes, iv: usize): void {
 
 /** Encrypt or decrypt whole blocks, as the context's direction says; `len` is a multiple of AES_BLOCK. */
 export function cbcBlocks(ctx: Aes, dst: usize, src: usize, len: usize): void {
-  if (ctx.direction === Direction.Encrypt) {
+  if (SMALL) small.blocks(ctx, dst, src, len);
+  else if (ctx.direction === Direction.Encrypt) {
     if (HOST) host.encrypt(ctx, dst, src, len);
-    else if (SMALL) small.encrypt(ctx, dst, src, len);
     else mcu.encrypt(ctx, dst, src, len);
   } else {
     if (HOST) host.decrypt(ctx, dst, src, len);
-    else if (SMALL) small.decrypt(ctx, dst, src, len);
     else mcu.decrypt(ctx, dst, src, len);
   }
 }

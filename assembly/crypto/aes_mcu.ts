@@ -6,6 +6,7 @@
 
 import { AES_BLOCK, Aes, KEYS } from "./aes_context";
 import { INVERSE, S, T, TI } from "./aes_schedule";
+import { Table } from "./table";
 
 /**
  * Columns of one round; the arguments are the words that hold the column's four bytes after ShiftRows. The rotations are
@@ -59,10 +60,13 @@ class Column {
 /** Encrypt `len` bytes, a multiple of AES_BLOCK. FIPS 197 §5.1, SP 800-38A §6.2. */
 export function encrypt(ctx: Aes, dst: usize, src: usize, len: usize): void {
   const first = changetype<usize>(ctx) + KEYS;
+  const last = first + (ctx.rounds << 4);
+  let left = ctx.chain;
+  let right = ctx.chain1;
   for (const end = src + len; src < end; src += AES_BLOCK) {
-    const low = ctx.chain ^ load<u64>(src) ^ load<u64>(first);
-    const high = ctx.chain1 ^ load<u64>(src, 8) ^ load<u64>(first, 8);
-    const last = first + (ctx.rounds << 4);
+    Table.reach(T + 1020);
+    const low = left ^ load<u64>(src) ^ load<u64>(first);
+    const high = right ^ load<u64>(src, 8) ^ load<u64>(first, 8);
     let a = <u32>low;
     let b = <u32>(low >> 32);
     let c = <u32>high;
@@ -79,23 +83,28 @@ export function encrypt(ctx: Aes, dst: usize, src: usize, len: usize): void {
       b = q;
       c = r;
     }
-    const left = Column.last(a, b, c, d) | ((<u64>Column.last(b, c, d, a)) << 32);
-    const right = Column.last(c, d, a, b) | ((<u64>Column.last(d, a, b, c)) << 32);
-    ctx.chain = left ^ load<u64>(key);
-    ctx.chain1 = right ^ load<u64>(key, 8);
-    store<u64>(dst, ctx.chain);
-    store<u64>(dst, ctx.chain1, 8);
+    left = Column.last(a, b, c, d) | ((<u64>Column.last(b, c, d, a)) << 32);
+    right = Column.last(c, d, a, b) | ((<u64>Column.last(d, a, b, c)) << 32);
+    left ^= load<u64>(key);
+    right ^= load<u64>(key, 8);
+    store<u64>(dst, left);
+    store<u64>(dst, right, 8);
     dst += AES_BLOCK;
   }
+  ctx.chain = left;
+  ctx.chain1 = right;
 }
 
 /** Decrypt `len` bytes, a multiple of AES_BLOCK. FIPS 197 §5.3.5, SP 800-38A §6.2. */
 export function decrypt(ctx: Aes, dst: usize, src: usize, len: usize): void {
   const first = changetype<usize>(ctx) + KEYS;
+  const last = first + (ctx.rounds << 4);
+  let chain = ctx.chain;
+  let chain1 = ctx.chain1;
   for (const end = src + len; src < end; src += AES_BLOCK) {
+    Table.reach(INVERSE + 252);
     const low = load<u64>(src);
     const high = load<u64>(src, 8);
-    const last = first + (ctx.rounds << 4);
     let left = low ^ load<u64>(first);
     let right = high ^ load<u64>(first, 8);
     let a = <u32>left;
@@ -116,10 +125,12 @@ export function decrypt(ctx: Aes, dst: usize, src: usize, len: usize): void {
     }
     left = Column.lastBack(a, d, c, b) | ((<u64>Column.lastBack(b, a, d, c)) << 32);
     right = Column.lastBack(c, b, a, d) | ((<u64>Column.lastBack(d, c, b, a)) << 32);
-    store<u64>(dst, left ^ load<u64>(key) ^ ctx.chain);
-    store<u64>(dst, right ^ load<u64>(key, 8) ^ ctx.chain1, 8);
-    ctx.chain = low;
-    ctx.chain1 = high;
+    store<u64>(dst, left ^ load<u64>(key) ^ chain);
+    store<u64>(dst, right ^ load<u64>(key, 8) ^ chain1, 8);
+    chain = low;
+    chain1 = high;
     dst += AES_BLOCK;
   }
+  ctx.chain = chain;
+  ctx.chain1 = chain1;
 }

@@ -32,7 +32,7 @@ export class Field {
 }
 
 /** One column through InvMixColumns. FIPS 197 §5.3.3. */
-export function inverseMix(word: u32): u32 {
+function inverseMix(word: u32): u32 {
   const two = Field.times(word);
   const four = Field.times(two);
   const eight = Field.times(four);
@@ -76,7 +76,7 @@ function fillTables(): void {
 }
 
 /** The four bytes of the word through the S-box. */
-export function substitute(word: u32): u32 {
+function substitute(word: u32): u32 {
   return (
     load<u8>((word & 0xff) * STEP, T + S) |
     (load<u8>(((word >> 8) & 0xff) * STEP, T + S) << 8) |
@@ -95,10 +95,11 @@ export function expand(ctx: Aes, key: usize, keyLen: usize): void {
   let i: usize = 0;
   for (let at = first + keyLen; at < end; at += 4) {
     let word = load<u32>(at - 4);
+    if ((i & 15) === 0) word = substitute(word);
     if (i === 0) {
-      word = substitute(rotr<u32>(word, 8)) ^ constant;
+      word = rotr<u32>(word, 8) ^ constant;
       constant = Field.times(constant);
-    } else if (i === keyLen - 16) word = substitute(word);
+    }
     store<u32>(at, load<u32>(at - keyLen) ^ word);
     i = (i + 4) & (keyLen - 1);
   }

@@ -46,8 +46,10 @@ export function blocks(ctx: Md5, ptr: usize, len: usize): void {
     let b = stateB;
     let c = stateC;
     let d = stateD;
-    const x0 = load<u32>(ptr);
-    const x1 = load<u32>(ptr, 4);
+    // One check of bounds for two words. More such pairs save nothing: the second word of each waits on the stack.
+    const pair = load<u64>(ptr);
+    const x0 = <u32>pair;
+    const x1 = <u32>(pair >> 32);
     const x2 = load<u32>(ptr, 8);
     const x3 = load<u32>(ptr, 12);
     const x4 = load<u32>(ptr, 16);

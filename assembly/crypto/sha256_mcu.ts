@@ -4,6 +4,7 @@
 
 import { BLOCK, Word } from "./block";
 import { K, Sha256 } from "./sha256_context";
+import { Table } from "./table";
 
 /** The functions of FIPS 180-4 §4.1.2. */
 @final
@@ -40,6 +41,7 @@ export function blocks(ctx: Sha256, ptr: usize, len: usize): void {
   let stateG = ctx.g;
   let stateH = ctx.h;
   for (; len > 0; len -= BLOCK) {
+    Table.reach(K + 252);
     let a = stateA;
     let b = stateB;
     let c = stateC;
@@ -67,7 +69,7 @@ export function blocks(ctx: Sha256, ptr: usize, len: usize): void {
     let w13 = Word.swap(load<u32>(ptr, 52));
     let w14 = Word.swap(load<u32>(ptr, 56));
     let w15 = Word.swap(load<u32>(ptr, 60));
-    for (let i: usize = 0; ; i = (i + BLOCK) & 0xff) {
+    for (let i: usize = 0; ; i = (i + BLOCK) & 0xc0) {
       t = Step.first(e, f, g, h, w0 + load<u32>(i, K));
       d += t;
       p = a ^ b;

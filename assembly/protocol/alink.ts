@@ -22,12 +22,12 @@ const REPLY_TIMEOUT: u32 = 15000;
 export class Message {
   topic: Topic = Topic.Application;
   id: u32 = 0;
-  /** Property: the params object. Reply: the data object, 0 bytes = {}. Inform: the version. Progress: what it says to people. */
+  /** Post: the params object. Reply: the data object, 0 bytes = {}. Inform: the version. Progress: what it says to people. */
   body: usize = 0;
   bodyLength: u32 = 0;
   /** Reply: the Alink code. Progress: the step. */
   number: i32 = 0;
-  /** Reply: the id of the request as it came, quotes included. */
+  /** Reply: the id of the request as it came, quotes included. Post: the event's identifier, "property" for properties. */
   token: usize = 0;
   tokenLength: u32 = 0;
 }
@@ -71,9 +71,12 @@ function putPayload(w: Writer, m: Message): void {
   putDecimal(w, m.id);
   switch (m.topic) {
     case Topic.PropertyPost:
+    case Topic.EventPost:
       putText(w, S('","version":"1.0","sys":{"ack":1},"params":'));
       putBytes(w, m.body, m.bodyLength);
-      return putText(w, S(',"method":"thing.event.property.post"}'));
+      putText(w, S(',"method":"thing.event.'));
+      putBytes(w, m.token, m.tokenLength);
+      return putText(w, S('.post"}'));
     case Topic.FirmwareGet:
       return putText(w, S('","version":"1.0","params":{},"method":"thing.ota.firmware.get"}'));
     case Topic.Inform:
@@ -88,10 +91,14 @@ function putPayload(w: Writer, m: Message): void {
   putText(w, S('"}}'));
 }
 
+function putAddress(w: Writer, a: Alink, m: Message): void {
+  putTopic(w, a.session.identity, m.topic, m.token, m.tokenLength);
+}
+
 /** Count the bytes of topic and payload (a.counter.need), because MQTT announces lengths first. -> those of the topic. */
 function measure(a: Alink, m: Message): u32 {
   writerInit(a.counter, 0, 0);
-  putTopic(a.counter, a.session.identity, m.topic);
+  putAddress(a.counter, a, m);
   const topic = a.counter.need;
   putPayload(a.counter, m);
   return topic;
@@ -112,7 +119,7 @@ export function send(a: Alink, m: Message, qos: u32): i32 {
   const begun = publishBegin(a.session, topic, a.counter.need - topic, qos);
   if (begun < 0) return begun;
   const w = a.session.writer;
-  putTopic(w, a.session.identity, m.topic);
+  putAddress(w, a, m);
   if (qos != 0) publishId(a.session);
   putPayload(w, m);
   return <i32>publishEnd(a.session, qos);

@@ -51,8 +51,11 @@ function putPath(w: Writer, s: CoapSession): void {
   level(w, 0, s.request == Request.Inform ? S("ota/device/inform") : S("sys"));
   level(w, 0, i.productKey);
   level(w, 0, i.deviceName);
-  if (s.request == Request.Property) level(w, 0, S("thing/event/property/post"));
-  else if (s.request == Request.Reply) level(w, 0, S("thing/service/property/set_reply"));
+  if (s.request == Request.Property) {
+    level(w, 0, S("thing/event"));
+    coapPutPath(w, 0, identifierAt(s), s.topicLen);
+    level(w, 0, S("post"));
+  } else if (s.request == Request.Reply) level(w, 0, S("thing/service/property/set_reply"));
 }
 
 function level(w: Writer, delta: u32, text: usize): void {
@@ -168,7 +171,8 @@ function encodeBegin(s: CoapSession, w: Writer): void {
   putDecimal(w, s.id);
   store<u8>(at, 0x60 + <u32>(w.at - at) - 1);
   text(w, S("method"));
-  text(w, S("thing.event.property.post"));
+  cborPutHead(w, 0x60, litLen(METHOD) + s.topicLen + litLen(POST));
+  putMethod(w, s);
   text(w, S("params"));
   const r = s.reply.reader;
   jsonInit(r);
@@ -208,17 +212,34 @@ export function encode(s: CoapSession): void {
   s.step = Step.Seal;
 }
 
+/** What stands around the identifier in a method, and behind the method up to the params. */
+const METHOD: usize = S("thing.event.");
+const POST: usize = S(".post");
+const PARAMS: usize = S('","params":');
+
+/** Where the identifier of a post stands, in the head of the envelope: it is kept nowhere else. */
+export function identifierAt(s: CoapSession): usize {
+  return s.body - s.topicLen - litLen(POST) - litLen(PARAMS);
+}
+
+function putMethod(w: Writer, s: CoapSession): void {
+  putText(w, METHOD);
+  putBytes(w, identifierAt(s), s.topicLen);
+  putText(w, POST);
+}
+
 /** The envelope around the application's JSON, written in the room before and behind it. */
 function envelope(s: CoapSession): void {
   const w = s.exchange.writer;
   // before the datagram is begun its window is free
   writerInit(w, s.exchange.tx, ENVELOPE_HEAD);
   putText(w, S('{"id":'));
-  const property = s.request == Request.Property;
-  if (property) {
+  if (s.request == Request.Property) {
     putByte(w, 34);
     putDecimal(w, s.id);
-    putText(w, S('","version":"1.0","params":'));
+    putText(w, S('","version":"1.0","method":"'));
+    putMethod(w, s);
+    putText(w, PARAMS);
   } else {
     putBytes(w, s.tag + 8, load<u32>(s.tag, 4));
     putText(w, S(',"code":'));
@@ -228,9 +249,8 @@ function envelope(s: CoapSession): void {
   const head = <u32>(w.at - w.start);
   s.source = s.body - head;
   copy(s.source, w.start, head);
-  const tail = property ? S(',"method":"thing.event.property.post"}') : S("}");
-  copy(s.body + s.bodyLen, litPtr(tail), litLen(tail));
-  s.plainLen = head + s.bodyLen + litLen(tail);
+  store<u8>(s.body + s.bodyLen, 125);
+  s.plainLen = head + s.bodyLen + 1;
 }
 
 /** How the payload of an application's message is to be cut: whole, or in blocks. To be called once for each message. */

@@ -5,13 +5,14 @@ import { Hmac } from "../crypto/hmac";
 import { Backoff } from "./backoff";
 import { Exchange } from "./coap_exchange";
 import { CoapReply } from "./coap_reply";
+import { IDENTIFIER_MAX } from "./identifier";
 import { Identity } from "./sign";
 
 /** Longest token and longest `random` of the platform, bytes. */
 export const SECRET_MAX: u32 = 64;
-/** Room before and behind the application's JSON for the envelope around it. */
-export const ENVELOPE_HEAD: u32 = 80;
-export const ENVELOPE_TAIL: u32 = 40;
+/** Room before and behind the application's JSON for the envelope around it: an id has ten digits at most. */
+export const ENVELOPE_HEAD: u32 = 73 + IDENTIFIER_MAX;
+export const ENVELOPE_TAIL: u32 = 1;
 
 /** Kinds of request. */
 export const enum Request {
@@ -20,6 +21,7 @@ export const enum Request {
   Inform = 2,
   Pull = 3,
   // from the application, by way of `offer`
+  /** A post of the thing model, `thing.event.{identifier}.post`; that of properties is the event "property". */
   Property = 4,
   Publish = 5,
   Reply = 6,
@@ -116,6 +118,7 @@ export class CoapSession {
   /** The application's bytes, with ENVELOPE_HEAD and ENVELOPE_TAIL around them. Publish: the topic, a zero byte, the payload. */
   body: usize = 0;
   bodyLen: u32 = 0;
+  /** Publish: bytes of the topic. Property: bytes of the identifier, which stands where the envelope has it (`identifierAt`). */
   topicLen: u32 = 0;
   /** Reply: the Alink code, and the entry of the request (replyTag). */
   code: i32 = 0;

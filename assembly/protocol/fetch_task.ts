@@ -53,7 +53,7 @@ export class Fetch {
   /** The furthest byte of any try. */
   furthest: u32 = 0;
   /** The link is down with this reason, but received bytes are still to be decoded; -1 = it is not. */
-  hungUp: i32 = -1;
+  hungUp: i32 = 0;
   /** Received bytes at imagePtr that are not decoded yet. */
   raw: u32 = 0;
   /** Bytes of the body still to come when its length is known. */

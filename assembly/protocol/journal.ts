@@ -62,7 +62,7 @@ export class Journal {
   page: usize = 0;
   step: Step = Step.Ready;
   /** Index of the active sector; -1 = none yet. */
-  active: i32 = -1;
+  active: i32 = 0;
   sequence: u32 = 0;
   /** Next free byte in the active sector. */
   end: u32 = 0;
@@ -73,7 +73,7 @@ export class Journal {
   at: u32 = 0;
   kind: u32 = 0;
   /** Bytes read for the next record: a page, or less where what follows the record cannot be read. */
-  want: u32 = JOURNAL_PAGE;
+  want: u32 = 0;
   /** Kind waiting to be written; 0 = none. */
   dirty: u32 = 0;
   // of each kind in its order: where its live state is, the bytes of it (0 = there is none), and the length of its

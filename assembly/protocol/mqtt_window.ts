@@ -23,7 +23,7 @@ export class Window {
   out: u32 = 0;
   end: u32 = 0;
   /** Where the CONNECT stands while the session is being established; the rest waits. -1 = no CONNECT. */
-  connectAt: i32 = -1;
+  connectAt: i32 = 0;
   /** Unacknowledged messages, oldest first. */
   flights: u32 = 0;
   table: usize = 0;

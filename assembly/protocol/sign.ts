@@ -18,7 +18,8 @@ export class Identity {
   clientId: usize = 0;
   /** Milliseconds as text; empty = not sent. */
   timestamp: usize = 0;
-  signMethod: Digest = Digest.Sha256;
+  /** Whoever reads the configuration begins with Sha256 (Alink §1). */
+  signMethod: Digest = 0;
 }
 
 /** Take a submitted member into the signature: its name, then its value. */

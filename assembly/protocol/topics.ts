@@ -3,32 +3,34 @@
  * device's own; anything else is an application topic.
  */
 import { equals, litLen, S } from "../bytes/text";
-import { putText, Writer } from "../bytes/writer";
+import { putBytes, putText, Writer } from "../bytes/writer";
 import { Identity } from "./sign";
 
 export const enum Topic {
   /** Not one of the system's. */
   Application = 0,
+  // posts of the thing model, and their replies in the same order: a property post is the event "property"
   PropertyPost = 1,
-  PropertyPostReply = 2,
-  PropertySet = 3,
-  PropertySetReply = 4,
-  Inform = 5,
-  Upgrade = 6,
-  FirmwareGet = 7,
-  FirmwareGetReply = 8,
-  Progress = 9,
+  EventPost = 2,
+  PropertyPostReply = 3,
+  EventPostReply = 4,
+  PropertySet = 5,
+  PropertySetReply = 6,
+  Inform = 7,
+  Upgrade = 8,
+  FirmwareGet = 9,
+  FirmwareGetReply = 10,
+  Progress = 11,
   /** One of the system's that this agent has no use for. */
-  Ignored = 10,
+  Ignored = 12,
 }
 
 /** Path of a topic below /sys/{pk}/{dn}/, or below /ota/device/ before /{pk}/{dn}. */
 function path(topic: Topic): usize {
   switch (topic) {
     case Topic.PropertyPost:
-      return S("thing/event/property/post");
-    case Topic.PropertyPostReply:
-      return S("thing/event/property/post_reply");
+    case Topic.EventPost:
+      return S("thing/event/");
     case Topic.PropertySet:
       return S("thing/service/property/set");
     case Topic.PropertySetReply:
@@ -46,7 +48,8 @@ function path(topic: Topic): usize {
   }
 }
 
-export function putTopic(w: Writer, identity: Identity, topic: Topic): void {
+/** Write the topic; `name` is the identifier of a post, of `nameLength` bytes. */
+export function putTopic(w: Writer, identity: Identity, topic: Topic, name: usize, nameLength: u32): void {
   const ota = topic == Topic.Inform || topic == Topic.Progress;
   if (ota) {
     putText(w, S("/ota/device/"));
@@ -59,6 +62,9 @@ export function putTopic(w: Writer, identity: Identity, topic: Topic): void {
   if (ota) return;
   putText(w, S("/"));
   putText(w, path(topic));
+  if (topic > Topic.EventPost) return;
+  putBytes(w, name, nameLength);
+  putText(w, S("/post"));
 }
 
 /** Bytes of `text` when the range begins with it, else -1 (so that a chain of them stays negative). */
@@ -108,7 +114,11 @@ export function topicOf(identity: Identity, ptr: usize, len: u32): Topic {
   at = skip(ptr, len, at, S("/"));
   if (at >= 0) {
     const rest = len - at;
-    if (equals(ptr + at, rest, path(Topic.PropertyPostReply))) return Topic.PropertyPostReply;
+    const name = skip(ptr, len, at, path(Topic.EventPost));
+    const tail = S("/post_reply");
+    const end = <i32>(len - litLen(tail));
+    if (name >= 0 && name < end && equals(ptr + end, litLen(tail), tail))
+      return equals(ptr + name, end - name, S("property")) ? Topic.PropertyPostReply : Topic.EventPostReply;
     if (equals(ptr + at, rest, path(Topic.PropertySet))) return Topic.PropertySet;
     if (equals(ptr + at, rest, path(Topic.FirmwareGetReply))) return Topic.FirmwareGetReply;
     return Topic.Ignored;

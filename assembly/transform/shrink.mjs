@@ -3,7 +3,7 @@
 //   node assembly/transform/shrink.mjs MODULE.wasm…
 //
 // The module must have names (asc with "debug": true): they say which functions are left as they are because they run
-// for every byte. Those are hashing, copying and checksums; a call there costs more time than the bytes are worth.
+// for every byte. Those are hashing, AES, copying and checksums; a call there costs more time than the bytes are worth.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -14,18 +14,18 @@ import { straighten } from "./logic.mjs";
 import { outline } from "./outline.mjs";
 import { leb, Op, read, walk, write } from "./wasm_tree.mjs";
 
-const HOT = /\/crypto\/(md5|sha1|sha256|crc|block)|\/hmac\/blocks$|\/bytes\/text\//;
+const HOT = /\/crypto\/(md5|sha1|sha256|crc|block|aes_small)|\/hmac\/blocks$|\/bytes\/text\//;
 
 /** Functions up to this size are put in the place of their calls before common code is looked for, and none afterwards. */
 const INLINED = 5;
 
 /** The module after binaryen's optimizer and `passes`; it keeps every operand before the instruction that takes it. */
-function optimize(bytes, names, inlined, passes) {
+function optimize(bytes, names, inlined, passes, merged = inlined !== 0) {
   binaryen.setDebugInfo(names);
   binaryen.setOptimizeLevel(2);
   binaryen.setShrinkLevel(2);
   binaryen.setAlwaysInlineMaxSize(inlined);
-  binaryen.setOneCallerInlineMaxSize(inlined === 0 ? 0 : -1);
+  binaryen.setOneCallerInlineMaxSize(merged ? -1 : 0);
   binaryen.setFlexibleInlineMaxSize(0);
   const module = binaryen.readBinary(bytes);
   try {
@@ -99,11 +99,17 @@ function withoutNames(bytes) {
   return Buffer.concat(kept);
 }
 
-/** The module with its names goes to a folder beside it: host/generate_size_map.ts reads them there. */
+/**
+ * The module with its names goes to a folder beside it, and with it one in which functions are as their sources have them,
+ * whoever calls them: host/generate_size_map.ts reads them there.
+ */
 function shrinkFile(file) {
-  const named = shrink(readFileSync(file));
-  mkdirSync(join(dirname(file), "named"), { recursive: true });
-  writeFileSync(join(dirname(file), "named", basename(file)), named);
+  const bytes = readFileSync(file);
+  const named = shrink(bytes);
+  const folder = join(dirname(file), "named");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, basename(file)), named);
+  writeFileSync(join(folder, `${basename(file, ".wasm")}.apart.wasm`), optimize(bytes, true, INLINED, [], false));
   writeFileSync(file, withoutNames(named));
 }
 

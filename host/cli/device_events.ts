@@ -67,6 +67,8 @@ function inWords(event: AgentEvent, device: Device): string {
       return event.code === 200
         ? `properties reported (${event.id})`
         : `property post ${event.id}: ${answer(event.code)}`;
+    case "event.posted":
+      return event.code === 200 ? `event posted (${event.id})` : `event post ${event.id}: ${answer(event.code)}`;
     case "property.set":
       return `properties set: ${JSON.stringify(event.params)}`;
     case "subscribed":

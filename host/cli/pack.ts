@@ -1,10 +1,11 @@
 // `alink-agent pack`: what a firmware project takes along, as a folder.
 
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { packedFiles } from "../pack/files.js";
 import { manifestOf } from "../pack/manifest.js";
+import { makeDirectories } from "../platform/local_files.js";
 import type { Profile } from "../size/budgets.js";
 import { formatBytes, Output } from "./output.js";
 import { profileOption } from "./profile.js";
@@ -37,6 +38,7 @@ const REASONS: Record<string, string> = {
   EPERM: "permission denied",
   EROFS: "its file system is read-only",
   ENOSPC: "there is no room",
+  ENOENT: "its file system takes no folders there",
 };
 
 /** One line on why the folder cannot be used. */
@@ -65,7 +67,7 @@ function run({ profile, out, force = false, json = false }: PackArguments): void
   try {
     for (const { path, contents } of all) {
       const file = join(out, path);
-      mkdirSync(dirname(file), { recursive: true });
+      makeDirectories(dirname(file));
       writeFileSync(file, contents);
     }
   } catch (error) {

@@ -8,10 +8,16 @@ import { Device, type DeviceOptions, flashFile, member } from "../node/device.js
 import { isCoap } from "../node/module.js";
 import type { RecordOptions } from "../node/recording.js";
 import { isSnapshot } from "../node/snapshot.js";
-import { fileFault } from "../platform/local_files.js";
+import { fileFault, requireWritable } from "../platform/local_files.js";
 import { hopeless, printEvent } from "./device_events.js";
 import { readCertificates, readDeviceFile } from "./device_file.js";
 import { hostFault, Output, UsageError } from "./output.js";
+
+/** An event of the thing model that is to be posted. */
+interface ThingEvent {
+  identifier: string;
+  value: Record<string, unknown>;
+}
 
 interface RunArguments {
   device: string;
@@ -20,6 +26,7 @@ interface RunArguments {
   flash?: string;
   allowPlain?: string[];
   properties?: Record<string, unknown>;
+  event: ThingEvent[];
   record?: string;
   capsule?: string;
   keepSecrets?: boolean;
@@ -40,6 +47,7 @@ device to sleep: the file has all it knows, the device secret too, and is used u
 Examples:
   $ alink-agent run --device device.json
   $ alink-agent run --device device.json --endpoint mqtts://localhost:8883 --ca ca.pem --properties '{"temperature":21.5}'
+  $ alink-agent run --device device.json --event 'alarm={"errorCode":"E1"}'
   $ alink-agent run --device device.json --endpoint mqtt://localhost:1883 --allow-plain mqtt,http
   $ alink-agent run --device device.json --endpoint coap://localhost:5682 --snapshot device.asleep`;
 
@@ -58,6 +66,12 @@ export function register(program: Command): void {
     .option("--flash <file>", "flash image, made when missing (default: DEVICENAME.flash beside the device file)")
     .option("--allow-plain <paths>", "unencrypted paths to allow: mqtt, http or both", plainPaths)
     .option("--properties <json>", "properties to report once connected, a JSON object", jsonObject)
+    .option(
+      "--event <identifier=json>",
+      "event to post once connected, its output a JSON object; may be given more than once",
+      thingEvent,
+      [],
+    )
     .option("--record <file>", "record every call into the module, for alink-agent replay")
     .option("--capsule <file>", "keep what a trap of the module leaves here, for alink-agent replay")
     .option("--keep-secrets", "credentials in these files as they are, not replaced by stand-ins")
@@ -76,19 +90,33 @@ function plainPaths(text: string): string[] {
 }
 
 function jsonObject(text: string): Record<string, unknown> {
+  const value = parseObject(text);
+  if (value !== undefined) return value;
+  throw new InvalidArgumentError('a JSON object, e.g. {"temperature":21.5}');
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch {
-    // Said below.
+    // As for another value.
   }
-  throw new InvalidArgumentError('a JSON object, e.g. {"temperature":21.5}');
+  return undefined;
+}
+
+/** One more `identifier=json`; the module judges the identifier. */
+function thingEvent(text: string, before: ThingEvent[]): ThingEvent[] {
+  const [, identifier = "", json = ""] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  const value = parseObject(json);
+  if (value !== undefined) return [...before, { identifier, value }];
+  throw new InvalidArgumentError('an identifier, "=" and a JSON object, e.g. alarm={"errorCode":"E1"}');
 }
 
 /** The rest of it is the module's to judge. */
 function endpointUrl(text: string): string {
-  if (/^(mqtts?|coap):\/\/./i.test(text)) return text;
-  throw new InvalidArgumentError("mqtts://, mqtt:// or coap://host:port");
+  if (/^(mqtts?|coap):\/\/[^/?#@]+\/?$/i.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError("it takes mqtts://, mqtt:// or coap://host:port, the port 65535 at most");
 }
 
 /** How the command ended. */
@@ -131,7 +159,7 @@ async function begin(
 ): Promise<{ device: Device; ended: Promise<End> }> {
   const device = new Device(settings);
   const ended = ending(device, name, output);
-  const report = () => reportOnce(device, options.properties, output);
+  const report = () => reportOnce(device, options, output);
   try {
     // A device that woke has a session already.
     if (settings.snapshot === undefined) device.once("device.connected", report);
@@ -156,11 +184,15 @@ function takeAsleep(file: string): Uint8Array | undefined {
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT" && existsSync(dirname(file))) return undefined;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" && existsSync(dirname(file))) {
+      requireWritable(file, "snapshot");
+      return undefined;
+    }
     throw new Error(`cannot read the snapshot ${file}: ${fileFault(error)}`);
   }
   // The file is used up: a mistaken name must not cost anybody another one.
   if (!isSnapshot(bytes)) throw new Error(`${file} is no snapshot of a device: name another file, or remove it`);
+  requireWritable(file, "snapshot");
   rmSync(file);
   return bytes;
 }
@@ -169,7 +201,7 @@ function keepAsleep(file: string, snapshot: Uint8Array): void {
   try {
     // Whoever reads while it is written sees a whole one, or none; a part that was left keeps its mode when written over.
     rmSync(`${file}.part`, { force: true });
-    writeFileSync(`${file}.part`, snapshot, { mode: 0o600 });
+    writeFileSync(`${file}.part`, snapshot, { mode: 0o600, flush: true });
     renameSync(`${file}.part`, file);
   } catch (error) {
     throw new Error(`cannot write the snapshot ${file}: ${fileFault(error)}`);
@@ -217,9 +249,8 @@ function decide(device: Device, line: string, output: Output): void {
   });
 }
 
-function reportOnce(device: Device, properties: Record<string, unknown> | undefined, output: Output): void {
-  if (properties === undefined) return;
-  device.postProperties(properties).catch((error: Error) => {
-    output.event("fault", hostFault(error.message), `note: ${error.message}`);
-  });
+function reportOnce(device: Device, { properties, event }: RunArguments, output: Output): void {
+  const failed = (error: Error) => output.event("fault", hostFault(error.message), `note: ${error.message}`);
+  if (properties !== undefined) device.postProperties(properties).catch(failed);
+  for (const { identifier, value } of event) device.postEvent(identifier, value).catch(failed);
 }

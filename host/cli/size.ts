@@ -101,7 +101,9 @@ function printSections(output: Output, { sections }: SizeReport): void {
   );
 }
 
-function printLayers(output: Output, { layers }: SizeReport): void {
+function printLayers(output: Output, { layers, code }: SizeReport): void {
+  output.event("size.code", { ...code });
+  output.line(`\ncode: ${code.apart} bytes as the sources have it, which the build makes ${code.merged} in the file`);
   for (const layer of layers) output.event("size.layer", { ...layer });
   printTable(
     output,

@@ -206,6 +206,31 @@ export class Device extends EventEmitter<DeviceEvents> {
     return this.#posts.post("the property post", Post.Property, this.#encoder.encode(JSON.stringify(properties)));
   }
 
+  /**
+   * Report an event of the thing model.
+   * @param identifier the event's, as the thing model has it: 1 to 50 letters, digits and "_"
+   * @param value its output parameters: identifier → value
+   * @param options time: when it came about, whole milliseconds since 1970, as of `Date.now()`; without one it is the
+   *   platform's time of arrival
+   * @returns the message's id and the platform's code (200 = done). While the link is down the post waits for it.
+   * @throws PostError: no identifier of an event, no time, too large (says both numbers), not connected and not trying,
+   *   no answer, stopped
+   */
+  async postEvent(
+    identifier: string,
+    value: Record<string, unknown>,
+    { time }: { time?: number } = {},
+  ): Promise<Posted> {
+    const what = "the event post";
+    const refused = this.#refusal(what);
+    if (refused !== undefined) throw refused;
+    if (time !== undefined && !(Number.isSafeInteger(time) && time >= 0))
+      throw new PostError(Code.BadArgument, `${what}: time takes whole milliseconds since 1970, as of Date.now()`);
+    // A zero byte ends the identifier: a blank in its place is refused like any other character.
+    const name = identifier.replaceAll("\0", " ");
+    return this.#posts.post(what, Post.Event, this.#encoder.encode(`${name}\0${JSON.stringify({ value, time })}`));
+  }
+
   /** Publish to an application topic at QoS 1. @returns resolves when the module took it. @throws PostError */
   async publish(topic: string, payload: string | Uint8Array): Promise<void> {
     const body = typeof payload === "string" ? this.#encoder.encode(payload) : payload;
@@ -327,7 +352,8 @@ export class Device extends EventEmitter<DeviceEvents> {
     if (event.event === "device.connecting") this.#down = false;
     else if (event.event === "device.connected") this.#subscriptions.connected(event.sessionPresent);
     else if (event.event === "device.disconnected") this.#disconnected(event.retryMs);
-    else if (event.event === "property.posted" || event.event === "subscribed") this.#posts.settle(event);
+    else if (event.event === "property.posted" || event.event === "event.posted" || event.event === "subscribed")
+      this.#posts.settle(event);
     else if (event.event === "update.restart" && this.#state === "running") {
       this.#restarting = true;
       this.#posts.hold();

@@ -26,11 +26,13 @@ export class PostError extends Error {
 }
 
 /** The events that answer a post. */
-type Answer = EventMap["property.posted"] | EventMap["subscribed"];
+type Answer = EventMap["property.posted"] | EventMap["event.posted"] | EventMap["subscribed"];
 
 interface Draft {
   what: string;
   payload: Uint8Array;
+  /** What to check when the module refuses it as it is. */
+  hint: string;
   /** The event that answers it; undefined = none does. */
   answer: Answer["event"] | undefined;
   /** Means something to this instance only. */
@@ -44,8 +46,15 @@ interface Entry extends Draft {
   timer?: NodeJS.Timeout;
 }
 
+/** What to check when the module refuses a post as it is. */
+const HINTS: { [kind: number]: string } = {
+  [Post.Event]: 'an identifier has 1 to 50 letters, digits and "_", and "property" is none',
+};
+const OTHERWISE = "check the topic or the JSON object";
+
 const ANSWERS: { [kind: number]: Answer["event"] } = {
   [Post.Property]: "property.posted",
+  [Post.Event]: "event.posted",
   [Post.Subscribe]: "subscribed",
   [Post.Unsubscribe]: "subscribed",
 };
@@ -66,13 +75,15 @@ export class Posts {
    */
   post(what: string, kind: Post, payload: Uint8Array, own = false): Promise<Posted> {
     const call = (agent: Agent) => agent.post(kind, payload);
-    return this.#queue({ what, payload, answer: ANSWERS[kind], bound: false, call }, own);
+    const hint = HINTS[kind] ?? OTHERWISE;
+    return this.#queue({ what, payload, hint, answer: ANSWERS[kind], bound: false, call }, own);
   }
 
   /** Queue an answer to the downlink request `token`. */
   reply(token: number, code: number, data: Uint8Array): Promise<Posted> {
     const call = (agent: Agent) => agent.reply(token, code, data);
-    return this.#queue({ what: "the reply", payload: data, answer: undefined, bound: true, call }, false);
+    const draft = { what: "the reply", payload: data, hint: OTHERWISE, answer: undefined, bound: true, call };
+    return this.#queue(draft, false);
   }
 
   /** From now on only replies are handed over: this instance is about to go, the rest is for the next one. */
@@ -204,14 +215,14 @@ export class Posts {
 }
 
 function refusal(entry: Entry, code: number, agent: Agent, room: number): PostError {
-  const { what, payload } = entry;
+  const { what, payload, hint } = entry;
   const messages: Record<number, () => string> = {
     [Code.TooLarge]: () => {
       const available = payload.length > room ? room : agent.available();
       return `${what} takes ${payload.length} bytes, ${available} are available: send less at a time`;
     },
     [Code.BadState]: () => `${what}: the device is not connected`,
-    [Code.BadArgument]: () => `${what}: the module does not accept it: check the topic or the JSON object`,
+    [Code.BadArgument]: () => `${what}: the module does not accept it: ${hint}`,
   };
   return new PostError(code, messages[code]?.() ?? `${what}: ${codeName(code)}`);
 }

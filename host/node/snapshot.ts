@@ -1,12 +1,6 @@
 /**
  * A sleeping agent as bytes: the module's state with what is needed to know whether, and for how long, it may go on.
- *
- *     8  "ALINKSN" and the format's version, 1
- *    32  SHA-256 of the module, zeros where its bytes were not known
- *    32  SHA-256 of the configuration documents
- *     8  when it fell asleep, milliseconds since 1970, u64 little endian
- *    32  SHA-256 of all of the above and of the state
- *     n  the module's state, the bytes [0, __heap_base)
+ * The format is in docs/coap.md; host/wamr/snapshot.c reads and writes the same.
  *
  * The state holds the device secret and the session's key: whoever can read a snapshot can be the device.
  */

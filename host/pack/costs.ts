@@ -4,13 +4,13 @@
 /** One way of running a module on a Cortex-M4, bytes. */
 export interface Way {
   name: "fast interpreter" | "classic interpreter" | "native C";
-  /** Flash: WAMR, agent.c, capsule.c, boot.c, and what they take of the C library; 0 for native C, whose host is not ours. */
+  /** Flash: WAMR, agent.c, instance.c, capsule.c, their part of the C library; 0 for native C, whose host is not ours. */
   runtime: number;
   /** Flash: the module, or the machine code made of it. */
   module: number;
   /** RAM: the smallest pool that is enough, or the module's memory alone. */
   pool: number;
-  /** RAM in which the module's bytes lie. */
+  /** RAM in which the module's bytes lie; 0: they stay in flash. */
   moduleRam: number;
 }
 
@@ -24,8 +24,11 @@ export interface ModuleFootprint {
 /** docs/footprint.json, bytes. */
 export interface Footprint {
   modules: Record<string, ModuleFootprint>;
-  /** Flash of the two sources on a Cortex-M4; RAM of `struct alink_agent`; the owner's stack without TLS. */
-  library: { agent: number; boot: number; struct: number; stack: number };
+  /**
+   * Flash on a Cortex-M4: agent.c with instance.c, boot.c, snapshot.c with sha256.c; RAM of `struct alink_agent`; the
+   * owner's stack without TLS.
+   */
+  library: { agent: number; boot: number; snapshot: number; struct: number; stack: number };
   /** Heap that one more session takes of mbedTLS at its peak, on the 64-bit test machine. */
   tls: { session: number };
 }
@@ -57,9 +60,9 @@ export function deviceTable({ modules, library, tls }: Footprint, module: string
     ways.flatMap((way) => [flash(way), ram(way)]);
   const nothing = () => 0;
   const parts: [string, number[]][] = [
-    ["WAMR, `agent.c`, `capsule.c`, `boot.c`, their part of the C library", both((way) => way.runtime, nothing)],
+    ["WAMR, `agent.c`, `instance.c`, `capsule.c`, their part of the C library", both((way) => way.runtime, nothing)],
     [
-      `\`${module}.wasm\`, loaded from RAM`,
+      `\`${module}.wasm\`; the classic interpreter needs it in RAM as well`,
       both(
         (way) => way.module,
         (way) => way.moduleRam,
@@ -68,9 +71,13 @@ export function deviceTable({ modules, library, tls }: Footprint, module: string
     ["pool: instance, linear memory, operand stack, translated code", both(nothing, (way) => way.pool)],
     ["`struct alink_agent`", both(nothing, () => library.struct)],
     ["stack of the thread that owns the agent, TLS apart", both(nothing, () => library.stack)],
-    ["heap of mbedTLS for the session with the platform", both(nothing, () => tls.session)],
-    ["heap of mbedTLS for the second one, during an update", both(nothing, () => tls.session)],
   ];
+  // the module for CoAP sends datagrams without TLS
+  if (module !== "agent-coap")
+    parts.push(
+      ["heap of mbedTLS for the session with the platform", both(nothing, () => tls.session)],
+      ["heap of mbedTLS for the second one, during an update", both(nothing, () => tls.session)],
+    );
   const sum = [0, 1, 2, 3].map((column) => parts.reduce((total, [, figures]) => total + figures[column]!, 0));
   const line = (name: string, cells: string[]) => `| ${[name, ...cells].join(" | ")} |`;
   return [

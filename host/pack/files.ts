@@ -27,7 +27,10 @@ const root = join(import.meta.dirname, "..", "..", "..");
 const HOST = "host/wamr";
 const TEMPLATES = "host/pack/template";
 /** Files of the C host that a board takes as they are; the others are the reference port. */
-const LIBRARY = ["agent.c", "agent.h", "agent_abi.h", "boot.c", "boot.h", "capsule.c", "capsule.h", "port.h"];
+const LIBRARY = [
+  ...["agent.c", "agent.h", "agent_abi.h", "boot.c", "boot.h", "capsule.c", "capsule.h", "instance.c", "instance.h"],
+  ...["port.h", "sha256.c", "sha256.h", "snapshot.c"],
+];
 
 /** The version of this package. */
 export function packageVersion(): string {
@@ -60,18 +63,24 @@ function inspect(bytes: Uint8Array<ArrayBuffer>): PackedModule {
 
 const BYTES_A_LINE = 20;
 
-/**
- * The module as a C99 header: its size, ABI version and the array itself, so exactly one source includes it:
- * src/agent_module.c.
- */
-export function wasmHeader({ bytes, abiVersion }: PackedModule, name: string): string {
+/** Bytes as the rows of a C initialiser. */
+function initialiser(bytes: Uint8Array): string {
   const rows: string[] = [];
   for (let at = 0; at < bytes.length; at += BYTES_A_LINE)
     rows.push(
       [...bytes.subarray(at, at + BYTES_A_LINE)].map((byte) => `0x${byte.toString(16).padStart(2, "0")}`).join(","),
     );
+  return rows.join(",\n  ");
+}
+
+/**
+ * The module as a C99 header: its size, ABI version, SHA-256 and the array itself, so exactly one source includes it:
+ * src/agent_module.c.
+ */
+export function wasmHeader({ bytes, abiVersion }: PackedModule, name: string): string {
+  const digest = sha256(bytes);
   return [
-    `/* ${name}.wasm of alink-agent ${packageVersion()}, SHA-256 ${sha256(bytes)}. Made by alink-agent pack; do not edit. */`,
+    `/* ${name}.wasm of alink-agent ${packageVersion()}, SHA-256 ${digest}. Made by alink-agent pack; do not edit. */`,
     "#ifndef ALINK_AGENT_WASM_H",
     "#define ALINK_AGENT_WASM_H",
     "",
@@ -79,6 +88,8 @@ export function wasmHeader({ bytes, abiVersion }: PackedModule, name: string): s
     "",
     `#define AGENT_WASM_SIZE ${bytes.length}u`,
     `#define AGENT_WASM_ABI_VERSION ${abiVersion}`,
+    "#define AGENT_WASM_SHA256 \\",
+    `  ${initialiser(Buffer.from(digest, "hex")).replaceAll("\n", " \\\n")}`,
     "",
     "/* What the runtime asks of the array, and more: XIP code wants it. */",
     "#if defined(__GNUC__)",
@@ -87,9 +98,13 @@ export function wasmHeader({ bytes, abiVersion }: PackedModule, name: string): s
     "#define AGENT_WASM_ALIGNED",
     "#endif",
     "",
-    "/* Not const: the runtime writes into it. */",
-    "uint8_t agent_wasm[AGENT_WASM_SIZE] AGENT_WASM_ALIGNED = {",
-    `${rows.map((row) => `  ${row}`).join(",\n")}};`,
+    "/* `const` or nothing: agent_module.h. */",
+    "#ifndef ALINK_MODULE_CONST",
+    "#define ALINK_MODULE_CONST",
+    "#endif",
+    "",
+    "ALINK_MODULE_CONST uint8_t agent_wasm[AGENT_WASM_SIZE] AGENT_WASM_ALIGNED = {",
+    `  ${initialiser(bytes)}};`,
     "",
     "#endif",
     "",

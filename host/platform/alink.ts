@@ -24,8 +24,14 @@ export interface DeviceReply {
 }
 
 const MAX_PROPERTIES = 200;
-/** Properties kept per device (a TSL has at most 300 functions) and the longest value kept, characters of JSON. */
-const MAX_KEPT = { properties: 300, valueLength: 10_240 };
+/**
+ * Properties kept per device (a TSL has at most 300 functions), its last events, and the longest value kept, characters of
+ * JSON.
+ */
+const MAX_KEPT = { properties: 300, events: 300, valueLength: 10_240 };
+/** Identifier of an event (Alink, "ThingModelJson"), and the words that are none. */
+const IDENTIFIER = /^\w{1,50}$/;
+const RESERVED = new Set(["set", "get", "post", "property", "event", "time", "value"]);
 const MAX_PENDING = 100;
 const MAX_DESC = 128;
 const VERSION = /^\P{Cc}{1,64}$/u;
@@ -86,12 +92,8 @@ export class AlinkServices {
       if (module === undefined) return [Code.Parameter, {}, "params.module must be a string of 1-64 characters"];
       return [Code.Ok, this.upgrades.pendingOffer(device, module) ?? {}, "success"];
     }
-    const identifier = /^thing\/event\/([A-Za-z0-9_]{1,64})\/post$/.exec(path)?.[1];
-    if (identifier !== undefined) {
-      if (!isObject(params)) return [Code.Parameter, {}, "params must be an object"];
-      this.emit("event.post", { ...idOf(device), identifier, params });
-      return [Code.Ok, {}, "success"];
-    }
+    const identifier = /^thing\/event\/([^/]*)\/post$/.exec(path)?.[1];
+    if (identifier !== undefined) return this.#eventPost(device, identifier, params);
     return [Code.Topic, {}, `this platform has no service ${path.slice(0, 96)}`];
   }
 
@@ -110,6 +112,26 @@ export class AlinkServices {
       device.properties.set(identifier, { value, time: typeof time === "number" ? time : now });
     }
     this.emit("property.post", { ...idOf(device), params });
+    return [Code.Ok, {}, "success"];
+  }
+
+  /** Other than a property, an event that is not in order is refused whole. */
+  #eventPost(device: Device, identifier: string, params: unknown): [number, unknown, string] {
+    const refuse = (message: string, code: number = Code.Parameter): [number, unknown, string] => [code, {}, message];
+    if (!IDENTIFIER.test(identifier) || RESERVED.has(identifier))
+      return refuse(`an event's identifier has 1-50 letters, digits and _ and is none of ${[...RESERVED].join(", ")}`);
+    if (!isObject(params)) return refuse("params must be an object");
+    // the C SDK's samples post the output parameters bare, as properties may be
+    const { value, time = Date.now() } = "value" in params ? params : { value: params };
+    if (!isObject(value)) return refuse("params.value must be an object");
+    if (!Number.isSafeInteger(time) || (time as number) < 0)
+      return refuse("params.time must be milliseconds since 1970", Code.Time);
+    const { length } = JSON.stringify(value);
+    if (length > MAX_KEPT.valueLength)
+      return refuse(`params.value has ${length} characters of JSON, at most ${MAX_KEPT.valueLength} are taken`);
+    device.events.push({ identifier, value, time: time as number });
+    if (device.events.length > MAX_KEPT.events) device.events.shift();
+    this.emit("event.post", { ...idOf(device), identifier, params });
     return [Code.Ok, {}, "success"];
   }
 

@@ -2,12 +2,13 @@
 // The CA is made once per data directory; the server certificate again when the names or the dates require it.
 
 import { webcrypto, X509Certificate } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 // The library underneath resolves its parts by decorator metadata.
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
+import { makeDirectories } from "./local_files.js";
 
 x509.cryptoProvider.set(webcrypto as Crypto);
 
@@ -35,7 +36,7 @@ export interface Certificates {
  * Throws Error naming the file when one cannot be written or is damaged.
  */
 export async function provideCertificates(directory: string, hosts: string[]): Promise<Certificates> {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectories(directory, 0o700);
   const file = (name: string) => join(directory, name);
   const names = [...new Set(["localhost", "127.0.0.1", "::1", ...hosts])];
   if (!existsSync(file("ca.pem")) || !existsSync(file("ca-key.pem")) || expiresSoon(readPem(file("ca.pem")))) {

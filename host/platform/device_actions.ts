@@ -1,9 +1,9 @@
-// Cloud API actions on devices: set properties, read the latest values.
+// Cloud API actions on devices: set properties, read the latest values, read what events came.
 
 import type { AlinkServices } from "./alink.js";
 import type { Action, Values } from "./cloud_action.js";
 import { CloudError } from "./cloud_error.js";
-import type { Device, Registry } from "./registry.js";
+import type { Device, EventRecord, Registry } from "./registry.js";
 
 /** What the actions need of the platform. */
 export interface DeviceActionContext {
@@ -27,6 +27,18 @@ export function deviceActions(context: DeviceActionContext): Record<string, Acti
     QueryDevicePropertyStatus: {
       parameters: DEVICE,
       handle: (values) => ({ Data: { List: { PropertyStatusInfo: propertyStatus(deviceOf(values, context)) } } }),
+    },
+    QueryDeviceEventData: {
+      parameters: {
+        ...DEVICE,
+        StartTime: { type: "integer", required: true, min: 0 },
+        EndTime: { type: "integer", required: true, min: 0 },
+        Identifier: { type: "text" },
+        EventType: { type: "text", values: ["info", "alert", "error"] },
+        Asc: { type: "integer", min: 0, max: 1 },
+        PageSize: { type: "integer", min: 1, max: 50 },
+      },
+      handle: (values) => ({ Data: eventData(deviceOf(values, context).events, values) }),
     },
   };
 }
@@ -68,4 +80,34 @@ function propertyStatus(device: Device): Record<string, unknown>[] {
     Value: typeof value === "string" ? value : JSON.stringify(value),
     Time: String(time),
   }));
+}
+
+/**
+ * A page of the events from StartTime to EndTime, the newest first unless Asc is 1. `NextTime` is where the next page
+ * begins: its EndTime, with Asc its StartTime. Without a thing model every event is of the type "info".
+ */
+function eventData(events: EventRecord[], values: Values): Record<string, unknown> {
+  const [start, end] = [values.integer("StartTime") ?? 0, values.integer("EndTime") ?? 0];
+  const identifier = values.text("Identifier");
+  const size = values.integer("PageSize") ?? 10;
+  const wanted = values.text("EventType", "info") === "info" ? events : [];
+  const found = wanted
+    .filter(({ time }) => time >= start && time <= end)
+    .filter((event) => identifier === "" || event.identifier === identifier)
+    .sort((a, b) => a.time - b.time);
+  if (values.integer("Asc") !== 1) found.reverse();
+  const next = found[size];
+  return {
+    List: {
+      EventInfo: found.slice(0, size).map((event) => ({
+        EventType: "info",
+        Identifier: event.identifier,
+        Name: event.identifier,
+        OutputData: JSON.stringify(event.value),
+        Time: String(event.time),
+      })),
+    },
+    NextValid: next !== undefined,
+    ...(next === undefined ? {} : { NextTime: next.time }),
+  };
 }

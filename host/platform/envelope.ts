@@ -10,7 +10,14 @@ export interface Envelope {
 }
 
 /** Platform codes used in replies. */
-export const Code = { Ok: 200, Parameter: 460, TooManyProperties: 6106, Topic: 6203, NotJson: 6207 } as const;
+export const Code = {
+  Ok: 200,
+  Parameter: 460,
+  TooManyProperties: 6106,
+  Topic: 6203,
+  NotJson: 6207,
+  Time: 6326,
+} as const;
 
 const ID_TOKEN = /"id"\s*:\s*("(?:[^"\\]|\\.){0,256}"|-?\d{1,64})/;
 

@@ -29,7 +29,7 @@ export interface PlatformEvents {
   "device.online": [DeviceId];
   "device.offline": [DeviceId];
   "property.post": [DeviceId & { params: Record<string, unknown> }];
-  "event.post": [DeviceId & { identifier: string; params: unknown }];
+  "event.post": [DeviceId & { identifier: string; params: Record<string, unknown> }];
   version: [DeviceId & { module: string; version: string }];
   progress: [DeviceId & { module: string; step: number; desc: string }];
   task: [TaskEvent];

@@ -2,19 +2,12 @@
 // A file's name is the SHA-256 of its key, so no key can reach outside the directory.
 
 import { createHash, randomBytes } from "node:crypto";
-import {
-  createReadStream,
-  createWriteStream,
-  mkdirSync,
-  type ReadStream,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
+import { createReadStream, createWriteStream, type ReadStream, readdirSync, readFileSync, rmSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { makeDirectories } from "./local_files.js";
 
 /** Largest object, bytes (1000 MB). */
 export const MAX_OBJECT = 1_048_576_000;
@@ -48,7 +41,7 @@ export class ObjectStore {
     private readonly directory: string,
     private readonly clock: () => number,
   ) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectories(directory, 0o700);
     for (const name of readdirSync(directory)) {
       if (name.endsWith(".new")) rmSync(join(directory, name), { force: true });
       if (!name.endsWith(".json")) continue;

@@ -11,6 +11,15 @@ export interface PropertyValue {
   time: number;
 }
 
+/** One event that a device has reported. */
+export interface EventRecord {
+  identifier: string;
+  /** Its output parameters. */
+  value: Record<string, unknown>;
+  /** As of PropertyValue. */
+  time: number;
+}
+
 /** One device. */
 export interface Device extends DeviceId {
   iotId: string;
@@ -19,6 +28,8 @@ export interface Device extends DeviceId {
   /** Version by module; "default" is the whole firmware. */
   versions: Map<string, string>;
   properties: Map<string, PropertyValue>;
+  /** The last ones, in the order of their arrival. */
+  events: EventRecord[];
 }
 
 /** Modules one device may report: 10 custom ones a product (CreateOTAModule) and "default", doubled for renamed ones. */
@@ -46,6 +57,7 @@ export class Registry {
           iotId: createHash("sha256").update(`${productKey}/${fixture.deviceName}`).digest("base64url").slice(0, 24),
           versions,
           properties: new Map(),
+          events: [],
         });
       }
     }

@@ -1,6 +1,7 @@
 /** The files that a recorder writes: a record as it grows, a capsule when the module traps. For the owner's eyes. */
 import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { requireWritable } from "../platform/local_files.js";
 import { blocks, FrameWriter, fileHead, type Header, Kind } from "./format.js";
 import type { Head, Sink } from "./recorder.js";
 
@@ -87,11 +88,16 @@ export class CapsuleFile implements Sink {
   #bytes = 0;
   #calls = 0;
 
-  /** @param kept frames behind a snapshot before there is another one, bytes */
+  /**
+   * @param kept frames behind a snapshot before there is another one, bytes
+   * @throws Error, one line, when the file cannot be written: a trap is too late to learn that
+   */
   constructor(
     readonly path: string,
     readonly kept: number = KEPT,
-  ) {}
+  ) {
+    requireWritable(path, "capsule");
+  }
 
   begin(head: Head): void {
     this.#header = { kind: Kind.Capsule, ...head };
@@ -121,17 +127,22 @@ export class CapsuleFile implements Sink {
     stream.snapshot(this.#snapshot);
     for (const frame of this.#frames) stream.bytes(frame);
     stream.end(this.#calls, UNKNOWN);
-    const partial = `${this.path}.new`;
+    const partial = `${this.path}.part`;
     removeFile(partial);
     const fd = openSync(partial, "wx", 0o600);
     try {
-      writeAll(fd, fileHead());
-      writeAll(fd, blocks(stream.take()));
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
+      try {
+        writeAll(fd, fileHead());
+        writeAll(fd, blocks(stream.take()));
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+      renameSync(partial, this.path);
+    } catch (error) {
+      rmSync(partial, { force: true });
+      throw new Error(`cannot write the capsule ${this.path}: ${(error as Error).message}`);
     }
-    renameSync(partial, this.path);
   }
 
   flush(): void {}

@@ -11,7 +11,7 @@ export interface Figure {
   headroom: number;
 }
 
-/** Functions of one layer of the core: bytes, crypto, codec, protocol, agent, index; outlined: common code of any. */
+/** Functions of one layer of the core: bytes, crypto, codec, protocol, agent, index. */
 export interface Layer {
   name: string;
   bytes: number;
@@ -33,9 +33,11 @@ export interface SizeReport {
   memory: Figure;
   /** With their headers; their sum and the file's 8 bytes of preamble are the file. */
   sections: Cost[];
-  /** The code section by layer, the most expensive first. */
+  /** Bytes of the functions as the sources have them, and as the file has them: one caller's merged, common code shared. */
+  code: { apart: number; merged: number };
+  /** The functions of the sources by layer, the most expensive first. */
   layers: Layer[];
-  /** The code section by function, the most expensive first. */
+  /** The functions of the sources, the most expensive first. */
   functions: Cost[];
   /** In the order of memory; the last one is what the compiler places beside the arena. Their sum is the memory. */
   buffers: StaticBuffer[];
@@ -73,8 +75,9 @@ export function reportOf(profile: Profile, { bytes, map }: MappedModule): SizeRe
     file: figure(bytes.length, file),
     memory: figure(map.memory, memory),
     sections: readSections(bytes).map((section) => ({ name: section.name, bytes: section.bytes })),
-    layers: layersOf(map.functions),
-    functions: [...map.functions].sort(byCost),
+    code: { apart: sum(map.apart), merged: sum(map.functions) },
+    layers: layersOf(map.apart),
+    functions: [...map.apart].sort(byCost),
     buffers: [...map.buffers, rest],
   };
 }

@@ -21,6 +21,8 @@ export interface SizeMap {
   sha256: string;
   /** In the order of their indices: file and function, e.g. "protocol/sign/absorb", and bytes of the code section. */
   functions: { name: string; bytes: number }[];
+  /** The same as its sources have them: neither merged with a single caller nor parted from what they have in common. */
+  apart: { name: string; bytes: number }[];
   /** In the order of memory. */
   buffers: StaticBuffer[];
   /** All static memory, `__heap_base`, bytes. */

@@ -1,6 +1,7 @@
 #include "agent.h"
 
 #include "capsule.h"
+#include "instance.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,55 +13,6 @@ enum { CLOCK_MS = 3600000 };
 /** Events that one step hands over, so that a module that never runs out of them cannot hold up the rest. */
 enum { EVENTS_A_STEP = 32 };
 
-static const struct {
-  const char *name;
-  uint32_t parameters;
-} EXPORTS[ALINK_EXPORT_COUNT] = {
-#define EXPORT(constant, name, parameters) {#name, parameters},
-    ALINK_EXPORTS(EXPORT)
-#undef EXPORT
-};
-
-/* ---- Calls into the module. After a trap they do nothing and give 0, so that only the end of a step looks. ---- */
-
-static void trap(struct alink_agent *agent, const char *why) {
-  if (agent->trapped) return;
-  agent->trapped = true;
-  (void)snprintf(agent->error, sizeof agent->error, "the module stopped: %s", why == NULL ? "unknown" : why);
-}
-
-static int32_t call(struct alink_agent *agent, enum alink_export which, int32_t a, int32_t b, int32_t c) {
-  if (agent->trapped) return 0;
-  uint32_t cells[3] = {(uint32_t)a, (uint32_t)b, (uint32_t)c};
-  struct alink_call *kept = &agent->calls[agent->call_count++ % ALINK_LAST_CALLS];
-  *kept = (struct alink_call){alink_port_now_ms(), (uint32_t)which, {a, b, c}, 0};
-  alink_capsule_call(agent, kept);
-  if (!wasm_runtime_call_wasm(agent->environment, agent->exports[which], EXPORTS[which].parameters, cells)) {
-    trap(agent, wasm_runtime_get_exception(agent->instance));
-    agent->call_trapped = true;
-    return 0;
-  }
-  kept->result = (int32_t)cells[0];
-  alink_capsule_result(agent, kept);
-  return kept->result;
-}
-
-#define CALL0(agent, name) call(agent, ALINK_EXPORT_##name, 0, 0, 0)
-#define CALL1(agent, name, a) call(agent, ALINK_EXPORT_##name, a, 0, 0)
-#define CALL2(agent, name, a, b) call(agent, ALINK_EXPORT_##name, a, b, 0)
-
-/** The module's bytes [at, at + length). NULL: there are none, or they are not all in its memory (a trap then). */
-static uint8_t *window(struct alink_agent *agent, int32_t at, int32_t length) {
-  if (agent->trapped || length <= 0) return NULL;
-  if (at < 0 || !wasm_runtime_validate_app_addr(agent->instance, (uint64_t)at, (uint64_t)length)) {
-    char why[96];
-    (void)snprintf(why, sizeof why, "it gave a window of %ld bytes at %ld, outside its memory", (long)length, (long)at);
-    trap(agent, why);
-    return NULL;
-  }
-  return wasm_runtime_addr_app_to_native(agent->instance, (uint64_t)at);
-}
-
 /* ---- Events and posts. ---- */
 
 static bool deliver_events(struct alink_agent *agent) {
@@ -71,7 +23,7 @@ static bool deliver_events(struct alink_agent *agent) {
     int32_t more = CALL0(agent, EVENT_MORE);
     int32_t at = CALL0(agent, EVENT_PTR);
     int32_t length = CALL0(agent, EVENT_LEN);
-    const uint8_t *text = window(agent, at, length);
+    const uint8_t *text = alink_window(agent, at, length);
     if (agent->trapped) break;
     if (agent->options->on_event != NULL)
       agent->options->on_event(agent->options->context, kind, text == NULL ? "" : (const char *)text,
@@ -87,12 +39,12 @@ static int32_t put(struct alink_agent *agent, const struct alink_mailbox *box) {
     int32_t room = CALL0(agent, IN_CAP);
     if (room <= 0) return ALINK_CODE_BUSY;
     if (box->length > (uint32_t)room) return ALINK_CODE_TOO_LARGE;
-    uint8_t *in = window(agent, CALL0(agent, IN_PTR), room);
+    uint8_t *in = alink_window(agent, CALL0(agent, IN_PTR), room);
     if (in == NULL) return ALINK_CODE_BUSY;
     memcpy(in, box->payload, box->length);
   }
   int32_t length = (int32_t)box->length;
-  if (box->is_reply) return call(agent, ALINK_EXPORT_REPLY, box->kind_or_token, box->code, length);
+  if (box->is_reply) return alink_call(agent, ALINK_EXPORT_REPLY, box->kind_or_token, box->code, length);
   return CALL2(agent, POST, box->kind_or_token, length);
 }
 
@@ -113,39 +65,57 @@ static bool empty_mailbox(struct alink_agent *agent) {
   return true;
 }
 
-static int32_t fill_mailbox(struct alink_agent *agent, bool is_reply, int32_t kind_or_token, int32_t code,
-                            const void *payload, uint32_t length) {
-  struct alink_mailbox *box = &agent->mailbox;
-  if (length > sizeof box->payload) return ALINK_CODE_TOO_LARGE;
+/** For good: what comes now would not be in a snapshot. */
+static void close_mailbox(struct alink_agent *agent) {
   alink_port_lock(true);
-  bool full = box->full;
-  if (!full) {
+  bool full = agent->mailbox.full;
+  agent->mailbox.full = false;
+  agent->mailbox.closed = true;
+  alink_port_lock(false);
+  if (full && agent->options->on_taken != NULL) agent->options->on_taken(agent->options->context, ALINK_CODE_BAD_STATE);
+}
+
+/** `name` and its zero byte stand before the payload; NULL: nothing does. */
+static int32_t fill_mailbox(struct alink_agent *agent, bool is_reply, int32_t kind_or_token, int32_t code,
+                            const char *name, const void *payload, uint32_t length) {
+  struct alink_mailbox *box = &agent->mailbox;
+  size_t head = name == NULL ? 0 : strlen(name) + 1;
+  if (head > sizeof box->payload || length > sizeof box->payload - head) return ALINK_CODE_TOO_LARGE;
+  alink_port_lock(true);
+  bool full = box->full, closed = box->closed;
+  if (!full && !closed) {
     box->is_reply = is_reply;
     box->kind_or_token = kind_or_token;
     box->code = code;
-    box->length = length;
-    if (length > 0) memcpy(box->payload, payload, length);
+    box->length = (uint32_t)head + length;
+    if (head > 0) memcpy(box->payload, name, head);
+    if (length > 0) memcpy(box->payload + head, payload, length);
     box->full = true;
   }
   alink_port_lock(false);
+  if (closed) return ALINK_CODE_BAD_STATE;
   if (full) return ALINK_CODE_BUSY;
   alink_port_wake();
   return ALINK_CODE_OK;
 }
 
 int32_t alink_agent_post(struct alink_agent *agent, int32_t kind, const void *payload, uint32_t length) {
-  return fill_mailbox(agent, false, kind, 0, payload, length);
+  return fill_mailbox(agent, false, kind, 0, NULL, payload, length);
+}
+
+int32_t alink_agent_post_event(struct alink_agent *agent, const char *identifier, const void *params, uint32_t length) {
+  return fill_mailbox(agent, false, ALINK_POST_EVENT, 0, identifier, params, length);
 }
 
 int32_t alink_agent_reply(struct alink_agent *agent, int32_t token, int32_t code, const void *data, uint32_t length) {
-  return fill_mailbox(agent, true, token, code, data, length);
+  return fill_mailbox(agent, true, token, code, NULL, data, length);
 }
 
 /* ---- Channels. ---- */
 
 static bool transmit(struct alink_agent *agent, int32_t ch) {
   int32_t length = CALL1(agent, TX_LEN, ch);
-  const uint8_t *bytes = window(agent, CALL1(agent, TX_PTR, ch), length);
+  const uint8_t *bytes = alink_window(agent, CALL1(agent, TX_PTR, ch), length);
   if (bytes == NULL) return false;
   int32_t taken = alink_port_send(ch, bytes, (uint32_t)length);
   if (taken < length) agent->interest[ch] |= ALINK_INTEREST_SEND;
@@ -156,7 +126,7 @@ static bool transmit(struct alink_agent *agent, int32_t ch) {
 /** With no room nothing is read, so the peer is slowed down. */
 static bool receive(struct alink_agent *agent, int32_t ch) {
   int32_t room = CALL1(agent, RX_CAP, ch);
-  uint8_t *bytes = window(agent, CALL1(agent, RX_PTR, ch), room);
+  uint8_t *bytes = alink_window(agent, CALL1(agent, RX_PTR, ch), room);
   if (bytes == NULL) return false;
   agent->interest[ch] |= ALINK_INTEREST_RECEIVE;
   int32_t got = alink_port_receive(ch, bytes, (uint32_t)room);
@@ -166,7 +136,7 @@ static bool receive(struct alink_agent *agent, int32_t ch) {
 
 static void open_channel(struct alink_agent *agent, int32_t ch) {
   int32_t length = CALL1(agent, PEER_LEN, ch);
-  const uint8_t *uri = window(agent, CALL1(agent, PEER_PTR, ch), length);
+  const uint8_t *uri = alink_window(agent, CALL1(agent, PEER_PTR, ch), length);
   if (agent->trapped) return;
   agent->channels[ch] = (struct alink_channel_state){.linked = true};
   alink_port_open(ch, uri == NULL ? "" : (const char *)uri, uri == NULL ? 0 : (uint32_t)length);
@@ -222,7 +192,7 @@ static void drop_links(struct alink_agent *agent) {
 
 static bool give_entropy(struct alink_agent *agent) {
   int32_t length = CALL0(agent, ENTROPY_LEN);
-  uint8_t *bytes = window(agent, CALL0(agent, ENTROPY_PTR), length);
+  uint8_t *bytes = alink_window(agent, CALL0(agent, ENTROPY_PTR), length);
   if (bytes == NULL || !alink_port_entropy(bytes, (uint32_t)length)) return false;
   (void)CALL0(agent, ENTROPY_DONE);
   return true;
@@ -244,7 +214,7 @@ static bool operate_flash(struct alink_agent *agent) {
   int32_t offset = CALL0(agent, FLASH_OFFSET);
   int32_t length = CALL0(agent, FLASH_LEN);
   /* An erase has a length but no bytes. */
-  uint8_t *bytes = op == ALINK_FLASH_OP_ERASE ? NULL : window(agent, CALL0(agent, FLASH_PTR), length);
+  uint8_t *bytes = op == ALINK_FLASH_OP_ERASE ? NULL : alink_window(agent, CALL0(agent, FLASH_PTR), length);
   if (agent->trapped) return false;
   bool sane = offset >= 0 && length > 0 && (bytes != NULL || op == ALINK_FLASH_OP_ERASE);
   int32_t result = sane ? alink_port_flash(op, (uint32_t)offset, bytes, (uint32_t)length) : ALINK_DONE_FAILED;
@@ -266,52 +236,7 @@ static bool serve(struct alink_agent *agent, uint32_t want) {
 
 static void drop_instance(struct alink_agent *agent) {
   drop_links(agent);
-  if (agent->environment != NULL) wasm_runtime_destroy_exec_env(agent->environment);
-  if (agent->instance != NULL) wasm_runtime_deinstantiate(agent->instance);
-  agent->environment = NULL;
-  agent->instance = NULL;
-  agent->trapped = false;
-  agent->call_trapped = false;
-}
-
-static int32_t refuse(struct alink_agent *agent, int32_t failure, const char *what, const char *why) {
-  (void)snprintf(agent->error, sizeof agent->error, "%s: %s", what, why);
-  return failure;
-}
-
-/** Every call passes cells of its own without looking, so a function of another shape must not get through here. */
-static bool is_i32_function(wasm_module_inst_t instance, wasm_function_inst_t function, uint32_t parameters) {
-  wasm_valkind_t kinds[3], result;
-  if (function == NULL || wasm_func_get_param_count(function, instance) != parameters ||
-      wasm_func_get_result_count(function, instance) != 1)
-    return false;
-  wasm_func_get_param_types(function, instance, kinds);
-  wasm_func_get_result_types(function, instance, &result);
-  for (uint32_t i = 0; i < parameters; i++)
-    if (kinds[i] != WASM_I32) return false;
-  return result == WASM_I32;
-}
-
-static int32_t look_up(struct alink_agent *agent) {
-  wasm_global_inst_t global;
-  for (int i = 0; i < ALINK_EXPORT_COUNT; i++) {
-    agent->exports[i] = wasm_runtime_lookup_function(agent->instance, EXPORTS[i].name);
-    if (!is_i32_function(agent->instance, agent->exports[i], EXPORTS[i].parameters))
-      return refuse(agent, ALINK_BAD_MODULE, "the module has no such function of i32", EXPORTS[i].name);
-  }
-  if (!wasm_runtime_get_export_global_inst(agent->instance, "__heap_base", &global) || global.kind != WASM_I32)
-    return refuse(agent, ALINK_BAD_MODULE, "the module has no such global", "__heap_base");
-  agent->heap_base = *(const uint32_t *)global.global_data;
-  if (agent->heap_base == 0 || !wasm_runtime_validate_app_addr(agent->instance, 0, agent->heap_base))
-    return refuse(agent, ALINK_BAD_MODULE, "the module's global is outside its memory", "__heap_base");
-  int32_t version = CALL0(agent, ABI_VERSION);
-  if (!agent->trapped && version != ALINK_ABI_VERSION) {
-    (void)snprintf(agent->error, sizeof agent->error,
-                   "the module has ABI version %ld, this host speaks %d: use module and host of one release",
-                   (long)version, ALINK_ABI_VERSION);
-    return ALINK_BAD_MODULE;
-  }
-  return 0;
+  alink_instance_drop(agent);
 }
 
 static void tell_time(struct alink_agent *agent) {
@@ -325,7 +250,7 @@ static int32_t configure(struct alink_agent *agent) {
   for (uint32_t i = 0; i < agent->options->document_count && !agent->trapped; i++) {
     const struct alink_document *document = &agent->options->documents[i];
     int32_t room = CALL0(agent, IN_CAP);
-    uint8_t *in = window(agent, CALL0(agent, IN_PTR), room);
+    uint8_t *in = alink_window(agent, CALL0(agent, IN_PTR), room);
     if (agent->trapped) return 0;
     if (in == NULL || document->length > (uint32_t)room) {
       (void)snprintf(agent->error, sizeof agent->error,
@@ -337,35 +262,41 @@ static int32_t configure(struct alink_agent *agent) {
     int32_t code = CALL1(agent, CONFIGURE, (int32_t)document->length);
     /* One call reads a slice, a byte at least; what is left of the document stays in the window. */
     for (uint32_t left = document->length; code > 0 && left > 0; left--) code = CALL1(agent, CONFIGURE, 0);
-    if (code > 0) trap(agent, "it does not come to the end of the configuration");
+    if (code > 0) alink_trap(agent, "it does not come to the end of the configuration");
     (void)deliver_events(agent);
-    if (code < 0) return refuse(agent, ALINK_BAD_CONFIGURATION, "the configuration was refused", "see its fault event");
+    if (code < 0) return alink_refuse(agent, ALINK_BAD_CONFIGURATION, "the configuration was refused", "see its fault event");
   }
   if (!alink_port_started(&started))
-    return refuse(agent, ALINK_NOT_STARTED, "the boot loader", "does not tell which slot runs");
-  if (call(agent, ALINK_EXPORT_BOOTED, started.slot, started.how, started.reason) < 0)
-    return refuse(agent, ALINK_NOT_STARTED, "the boot loader", "the module does not take its report");
+    return alink_refuse(agent, ALINK_NOT_STARTED, "the boot loader", "does not tell which slot runs");
+  if (alink_call(agent, ALINK_EXPORT_BOOTED, started.slot, started.how, started.reason) < 0)
+    return alink_refuse(agent, ALINK_NOT_STARTED, "the boot loader", "the module does not take its report");
   /* The first poll checks the configuration as a whole; what it wants, the next one wants again. */
   int32_t want = CALL1(agent, POLL, (int32_t)alink_port_now_ms());
   tell_time(agent);
   if (want >= 0) return 0;
   (void)deliver_events(agent);
-  return refuse(agent, ALINK_BAD_CONFIGURATION, "the configuration was refused", "see its fault event");
+  return alink_refuse(agent, ALINK_BAD_CONFIGURATION, "the configuration was refused", "see its fault event");
 }
 
-static int32_t fresh(struct alink_agent *agent) {
-  char why[96] = "";
-  agent->call_count = 0;
+/** The state of another instance, and the time since. Whether a trial's start is used up is the boot loader's to know. */
+static int32_t go_on(struct alink_agent *agent, const struct alink_asleep *asleep) {
+  struct alink_started started;
+  if (asleep->length != agent->heap_base) return ALINK_OTHER_MODULE;
+  if (!alink_port_started(&started))
+    return alink_refuse(agent, ALINK_NOT_STARTED, "the boot loader", "does not tell which slot runs");
+  memcpy(wasm_runtime_addr_app_to_native(agent->instance, 0), asleep->state, asleep->length);
+  /* What was called before is not part of what this state comes from. */
   alink_capsule_begin(agent);
-  agent->since_ms = alink_port_now_ms();
-  agent->instance = wasm_runtime_instantiate(agent->module, agent->options->stack_size, 0, why, sizeof why);
-  if (agent->instance == NULL) return refuse(agent, ALINK_BAD_MODULE, "the module cannot be instantiated", why);
-  agent->environment = wasm_runtime_create_exec_env(agent->instance, agent->options->stack_size);
-  if (agent->environment == NULL) return refuse(agent, ALINK_BAD_MODULE, "the pool", "is too small");
-  int32_t failure = look_up(agent);
-  if (failure == 0) failure = configure(agent);
-  if (!agent->trapped && failure == 0) agent->error[0] = '\0';
-  return agent->trapped ? 0 : failure;
+  int32_t code = CALL1(agent, RESUMED, (int32_t)asleep->elapsed_ms);
+  tell_time(agent);
+  return code < 0 ? ALINK_OTHER_MODULE : 0;
+}
+
+static int32_t fresh(struct alink_agent *agent, const struct alink_asleep *asleep) {
+  int32_t result = alink_instance_make(agent);
+  if (result == 0 && !agent->trapped) result = asleep == NULL ? configure(agent) : go_on(agent, asleep);
+  if (!agent->trapped && result >= 0) agent->error[0] = '\0';
+  return agent->trapped ? 0 : result;
 }
 
 /* ---- Traps. ---- */
@@ -379,13 +310,27 @@ static int32_t after_trap(struct alink_agent *agent) {
   if (agent->traps < TRAPS) return 0;
   char why[128];
   (void)snprintf(why, sizeof why, "%.127s", agent->error);
-  return refuse(agent, ALINK_TRAPPED, "three times in a row", why);
+  return alink_refuse(agent, ALINK_TRAPPED, "three times in a row", why);
 }
 
 /* ---- The loop. ---- */
 
-int32_t alink_agent_start(struct alink_agent *agent, const struct alink_agent_options *options) {
+/** The module, which holds while the agent does. */
+static int32_t load(struct alink_agent *agent) {
+  const struct alink_agent_options *options = agent->options;
   char why[96] = "";
+  LoadArgs arguments;
+  memset(&arguments, 0, sizeof arguments);
+  arguments.name = (char *)"";
+  /* Then WAMR copies names and data of the module, which it would otherwise change where they are. */
+  arguments.wasm_binary_freeable = options->module_in_flash;
+  agent->module =
+      wasm_runtime_load_ex((uint8_t *)(uintptr_t)options->module, options->module_size, &arguments, why, sizeof why);
+  return agent->module != NULL ? 0 : alink_refuse(agent, ALINK_BAD_MODULE, "the module cannot be loaded", why);
+}
+
+int32_t alink_agent_begin(struct alink_agent *agent, const struct alink_agent_options *options,
+                          const struct alink_asleep *asleep) {
   memset(agent, 0, sizeof *agent);
   agent->options = options;
   RuntimeInitArgs init;
@@ -393,24 +338,35 @@ int32_t alink_agent_start(struct alink_agent *agent, const struct alink_agent_op
   init.mem_alloc_type = Alloc_With_Pool;
   init.mem_alloc_option.pool.heap_buf = options->pool;
   init.mem_alloc_option.pool.heap_size = options->pool_size;
-  if (!wasm_runtime_full_init(&init)) return refuse(agent, ALINK_BAD_MODULE, "the runtime", "does not start");
+  if (!wasm_runtime_full_init(&init)) return alink_refuse(agent, ALINK_BAD_MODULE, "the runtime", "does not start");
   agent->runtime = true;
   /* WAMR writes its warnings to the standard output, which is not its own; failures come back as text. */
   wasm_runtime_set_log_level(WASM_LOG_LEVEL_FATAL);
-  agent->module = wasm_runtime_load(options->module, options->module_size, why, sizeof why);
-  if (agent->module == NULL) return refuse(agent, ALINK_BAD_MODULE, "the module cannot be loaded", why);
-  int32_t failure = fresh(agent);
-  return agent->trapped ? after_trap(agent) : failure;
+  int32_t result = load(agent);
+  if (result != 0) return result;
+  result = fresh(agent, asleep);
+  if (result == ALINK_OTHER_MODULE) {
+    drop_instance(agent);
+    int32_t failure = fresh(agent, NULL);
+    if (failure != 0) result = failure;
+  }
+  if (!agent->trapped) return result;
+  int32_t failure = after_trap(agent);
+  return failure == 0 ? result : failure;
+}
+
+int32_t alink_agent_start(struct alink_agent *agent, const struct alink_agent_options *options) {
+  return alink_agent_begin(agent, options, NULL);
 }
 
 int32_t alink_agent_step(struct alink_agent *agent) {
   if (agent->instance == NULL) {
-    int32_t failure = fresh(agent);
+    int32_t failure = fresh(agent, NULL);
     return agent->trapped ? after_trap(agent) : failure;
   }
   agent->polled_ms = alink_port_now_ms();
   int32_t want = CALL1(agent, POLL, (int32_t)agent->polled_ms);
-  if (want < 0) trap(agent, "it cannot be polled");
+  if (want < 0) alink_trap(agent, "it cannot be polled");
   if (agent->polled_ms - agent->clock_ms >= CLOCK_MS) tell_time(agent);
   bool busy = (want & ALINK_WANT_EVENT) != 0 && deliver_events(agent);
   if (!agent->trapped && (want & ALINK_WANT_RESTART) != 0) {
@@ -427,15 +383,36 @@ int32_t alink_agent_step(struct alink_agent *agent) {
 }
 
 /** The orderly end: ask the module to disconnect, then wait until no link is left. -> whether it is over. */
-static bool is_over(struct alink_agent *agent) {
+static bool has_disconnected(struct alink_agent *agent) {
+  if (agent->phase == ALINK_DISCONNECTING) return !any_link(agent);
+  if (agent->instance == NULL) return true;
+  if (CALL2(agent, POST, ALINK_POST_DISCONNECT, 0) != ALINK_CODE_BUSY) agent->phase = ALINK_DISCONNECTING;
+  return false;
+}
+
+/** Whether the agent sleeps. A post that the module did not take in time is given up: a snapshot would not have it. */
+static bool has_fallen_asleep(struct alink_agent *agent, bool busy, bool late) {
+  if (!late && (busy || agent->instance == NULL || alink_agent_underway(agent) != 0)) return false;
+  if (agent->trapped) return false;
+  drop_links(agent);
+  close_mailbox(agent);
+  return true;
+}
+
+/** `due` is what the last step said, and may become less. -> whether the agent has ended. */
+static bool is_over(struct alink_agent *agent, int32_t *due) {
   if (agent->phase == ALINK_RUNNING) {
     agent->phase = ALINK_ENDING;
     agent->ending_ms = alink_port_now_ms();
   }
-  if (alink_port_now_ms() - agent->ending_ms > STOP_MS) return true;
-  if (agent->phase == ALINK_DISCONNECTING) return !any_link(agent);
-  if (agent->instance == NULL) return true;
-  if (CALL2(agent, POST, ALINK_POST_DISCONNECT, 0) != ALINK_CODE_BUSY) agent->phase = ALINK_DISCONNECTING;
+  uint32_t past = alink_port_now_ms() - agent->ending_ms;
+  bool late = past > STOP_MS, asked = agent->phase == ALINK_DISCONNECTING;
+  if (agent->stop == ALINK_STOP_ASLEEP) {
+    if (has_fallen_asleep(agent, *due == 0, late)) return true;
+  } else if (late || has_disconnected(agent)) return true;
+  else if (!asked) *due = 0;
+  int32_t left = late ? 0 : (int32_t)(STOP_MS - past) + 1;
+  if (*due > left) *due = left;
   return false;
 }
 
@@ -443,19 +420,28 @@ int32_t alink_agent_run(struct alink_agent *agent) {
   for (;;) {
     int32_t due = alink_agent_step(agent);
     if (due < 0) return due;
-    if (agent->stop != 0) {
-      bool asked = agent->phase == ALINK_DISCONNECTING;
-      if (is_over(agent)) return 0;
-      if (!asked) continue;
-      if (due > STOP_MS) due = STOP_MS;
-    }
+    if (agent->stop != ALINK_STOP_NOT && is_over(agent, &due)) return 0;
     if (due > 0) alink_port_wait(due == ALINK_FOREVER ? -1 : due, agent->interest);
   }
 }
 
 void alink_agent_stop(struct alink_agent *agent) {
-  agent->stop = 1;
+  agent->stop = ALINK_STOP_AWAKE;
   alink_port_wake();
+}
+
+void alink_agent_sleep(struct alink_agent *agent) {
+  if (agent->stop == ALINK_STOP_NOT) agent->stop = ALINK_STOP_ASLEEP;
+  alink_port_wake();
+}
+
+int32_t alink_agent_underway(struct alink_agent *agent) {
+  alink_port_lock(true);
+  int32_t underway = agent->mailbox.full ? ALINK_UNDERWAY_POST : 0;
+  alink_port_lock(false);
+  /* A module without this counter keeps nothing under way that a sleep would hurt. */
+  if (agent->instance != NULL && CALL1(agent, COUNTER, ALINK_COUNTER_UNDERWAY) > 0) underway |= ALINK_UNDERWAY_REQUEST;
+  return underway;
 }
 
 void alink_agent_end(struct alink_agent *agent) {

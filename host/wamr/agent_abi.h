@@ -180,6 +180,14 @@ enum alink_post {
   ALINK_POST_UPDATE_NEVER = 9,
   /** CoAP: ask the platform for its messages now; no payload. Over other transports they come by themselves. */
   ALINK_POST_PULL = 10,
+  /**
+   * An event of the thing model (Alink §6): its identifier, a zero byte, then its params, a JSON object
+   * `{"value":{output: value},"time":ms since 1970}`, of which `time` may be left out. The identifier has 1 to 50 letters,
+   * digits and `_` and is not "property", which names the posts of properties; for another one, or when nothing follows it,
+   * the answer is BadArgument and `detail` is 50. What `detail` says after TooLarge counts the identifier and the zero byte,
+   * too. Answered by Event.EventPosted with the id.
+   */
+  ALINK_POST_EVENT = 11,
 };
 
 /** What `counter` counts since the instance began; each wraps at 2^32. */
@@ -225,6 +233,8 @@ enum alink_event {
   ALINK_EVENT_FAULT = 13,
   /** "subscribed": {id, granted}: the platform's answer to Post.Subscribe or Post.Unsubscribe */
   ALINK_EVENT_SUBSCRIBED = 14,
+  /** "event.posted": {id, code} */
+  ALINK_EVENT_EVENT_POSTED = 15,
 };
 
 /** How a piece of an event goes on: `eventMore`. */

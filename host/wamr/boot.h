@@ -12,10 +12,9 @@
 /** The flash with the boot region. Offsets are bytes from the flash's start; the functions answer false on failure. */
 struct alink_boot_flash {
   void *context;
-  /** The region's first byte, a sector's size (a multiple of 64), their number (2 … 4; 3 or more survive two power cuts
-   * in a row whatever they leave), and what an erased byte reads as. */
+  /** The region's first byte, a sector's size (a multiple of 64), and their number: 2 … 4; 3 or more survive two power
+   * cuts in a row whatever they leave. */
   uint32_t offset, sector, sectors;
-  uint8_t erased;
   bool (*read)(void *context, uint32_t offset, uint8_t *bytes, uint32_t length);
   /** Program 32 bytes, a multiple of the write unit. */
   bool (*write)(void *context, uint32_t offset, const uint8_t *bytes, uint32_t length);

@@ -164,6 +164,7 @@ static void blank_secret(uint8_t *memory, uint32_t length, const struct alink_do
 
 struct stream {
   const struct alink_agent_options *options;
+  bool failed;
   uint32_t used;
   uint8_t bytes[256];
 };
@@ -177,8 +178,10 @@ static uint32_t crc32(const uint8_t *bytes, uint32_t length) {
   return ~crc;
 }
 
-static void hand(const struct stream *stream, const void *part, uint32_t length, bool last) {
-  stream->options->on_capsule(stream->options->context, part, length, last);
+static void hand(struct stream *stream, const void *part, uint32_t length, bool last) {
+  if (stream->failed) return;
+  stream->failed = !stream->options->on_capsule(stream->options->context, part, length, last);
+  if (stream->failed) alink_port_log("the capsule of this trap could not be kept");
 }
 
 static void put_block(struct stream *stream, bool last) {
@@ -275,7 +278,7 @@ static uint32_t put_kept_calls(struct stream *stream, struct alink_agent *agent,
 
 void alink_capsule_write(struct alink_agent *agent, bool trapped) {
   static const uint8_t HEAD[] = {'A', 'L', 'R', 'C', VERSION}, UNKNOWN[DIGEST];
-  struct stream stream = {.options = agent->options, .used = 0};
+  struct stream stream = {.options = agent->options};
   if (agent->heap_base == 0 || agent->options->on_capsule == NULL) return;
   hand(&stream, HEAD, sizeof HEAD, false);
   put_header(&stream, agent, agent->kept.snapshot ? FLAG_DERIVED : FLAG_DERIVED | FLAG_AFTER_TRAP);

@@ -67,6 +67,22 @@ const char *alink_json_member(const char *object, const char *name, uint32_t *le
   return found;
 }
 
+void alink_json_remove(char *object, const char *name) {
+  char *at = object;
+  while (*at == '{' || *at == ',') {
+    char *end = object + (skip_value(at + 1) - object);
+    if (!is_key(at + 1, name)) {
+      at = end;
+      continue;
+    }
+    /* With the comma behind it, or the one before it where there is none behind. */
+    char *from = *end == ',' ? at + 1 : *at == ',' ? at : at + 1;
+    const char *rest = *end == ',' ? end + 1 : end;
+    memmove(from, rest, strlen(rest) + 1);
+    if (from == at) break;
+  }
+}
+
 static int hex(const char *at) {
   int value = 0;
   for (int i = 0; i < 4; i++) {
@@ -159,6 +175,19 @@ static bool read_slots(const char *flash, struct alink_region slots[2]) {
   return at != NULL && *at == ']';
 }
 
+/** Members in any letter case; anything else is a mistake that would go unnoticed. */
+static bool all_known(const char *flash) {
+  static const char *const KNOWN[] = {"sector", "write", "erased", "slots", "state", "queue", "boot"};
+  const char *at = flash;
+  while ((*at == '{' || *at == ',') && at[1] != '}') {
+    bool known = false;
+    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) known = known || is_key(at + 1, KNOWN[i]);
+    if (!known) return false;
+    at = skip_value(at + 1);
+  }
+  return true;
+}
+
 static const char *check(const struct alink_layout *layout) {
   const struct alink_region regions[] = {layout->slots[0], layout->slots[1], layout->state, layout->queue,
                                          layout->boot};
@@ -183,6 +212,8 @@ static const char *check(const struct alink_layout *layout) {
 const char *alink_layout_read(const char *value, uint32_t length, struct alink_layout *layout) {
   *layout = (struct alink_layout){.sector = 4096, .write = 16, .erased = 255};
   if (value != NULL && (length < 2 || value[0] != '{')) return "flash: must be an object";
+  if (value != NULL && !all_known(value))
+    return "flash: has an unknown member; there are sector, write, erased, slots, state, queue, boot";
   if (!read_number_member(value, "sector", &layout->sector)) return "flash.sector: must be a whole number";
   if (!read_number_member(value, "write", &layout->write)) return "flash.write: must be a whole number";
   if (!read_number_member(value, "erased", &layout->erased)) return "flash.erased: must be a whole number";

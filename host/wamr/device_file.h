@@ -29,6 +29,9 @@ uint32_t alink_json_compact(char *text, uint32_t length);
  */
 const char *alink_json_member(const char *object, const char *name, uint32_t *length);
 
+/** Take every member of that name, in any letter case, out of a compact JSON object. */
+void alink_json_remove(char *object, const char *name);
+
 /**
  * A string value as bytes, escapes undone, ended with a zero.
  * -> its length, or -1: not a string, or it does not fit in `room`.

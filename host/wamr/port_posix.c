@@ -1,4 +1,4 @@
-/* port.h on POSIX: clock, entropy, boot loader, waiting, logs. Links and flash: posix_link.c and posix_flash.c. */
+/* port.h on POSIX: clock, entropy, boot loader, waiting, logs. Links and files: posix_*.c. */
 #define _XOPEN_SOURCE 700
 #include <errno.h>
 #include <fcntl.h>
@@ -17,13 +17,16 @@ enum { TRIALS = 3 };
 
 static struct {
   int wake_read, wake_write;
-  bool open;
+  bool has_flash;
   struct alink_layout layout;
   struct alink_boot_started started;
   const char *capsule_path;
-  FILE *capsule;
+  struct alink_file capsule;
+  bool capsule_begun;
   void (*log)(const char *text);
-} port = {-1, -1, false, {0, 0, 0, {{0, 0}, {0, 0}}, {0, 0}, {0, 0}, {0, 0}}, {0, 0, 0}, NULL, NULL, NULL};
+} port = {.wake_read = -1, .wake_write = -1};
+
+static char failure[ALINK_PATH + 256];
 
 static pthread_mutex_t mailbox = PTHREAD_MUTEX_INITIALIZER;
 
@@ -41,17 +44,28 @@ const char *alink_posix_open(const char *flash, const struct alink_layout *layou
   }
   port.layout = *layout;
   port.capsule_path = capsule;
+  port.has_flash = flash != NULL;
   const char *wrong = alink_tls_trust(ca);
-  if (wrong == NULL) wrong = alink_image_open(flash, layout);
-  return wrong;
+  if (wrong != NULL) return wrong;
+  /* A trap is too late to learn that what it leaves cannot be kept. */
+  wrong = capsule == NULL ? NULL : alink_file_refuses(capsule);
+  if (wrong != NULL) {
+    (void)snprintf(failure, sizeof failure, "the capsule %s cannot be written: %s", capsule, wrong);
+    return failure;
+  }
+  return port.has_flash ? alink_image_open(flash, layout) : NULL;
 }
 
 void alink_posix_log_to(void (*log)(const char *text)) { port.log = log; }
 
 /** The pipe stays: a thread that resolves a name may still be about to wake. */
-void alink_posix_close(void) {
+const char *alink_posix_close(void) {
   alink_links_end();
-  alink_image_close();
+  if (port.capsule_begun) (void)alink_file_end(&port.capsule, false);
+  port.capsule_begun = false;
+  if (alink_image_close()) return NULL;
+  (void)snprintf(failure, sizeof failure, "the flash image could not be made durable: %s", strerror(errno));
+  return failure;
 }
 
 uint32_t alink_port_now_ms(void) {
@@ -98,6 +112,8 @@ int32_t alink_port_boot(int32_t op, int32_t slot) {
 }
 
 bool alink_port_started(struct alink_started *started) {
+  *started = (struct alink_started){0, ALINK_BOOT_CONFIRMED, 0};
+  if (!port.has_flash) return true;
   const struct alink_boot_flash flash = alink_image_boot();
   if (!alink_boot_start(&flash, &port.started)) return false;
   *started = (struct alink_started){port.started.slot, port.started.how, (int32_t)port.started.reason};
@@ -136,21 +152,16 @@ void alink_port_log(const char *text) {
   else (void)fprintf(stderr, "%s\n", text);
 }
 
-/** A capsule holds the module's memory, so its file is for the owner's eyes. */
-void alink_posix_capsule(void *context, const void *part, uint32_t length, bool last) {
+bool alink_posix_capsule(void *context, const void *part, uint32_t length, bool last) {
   (void)context;
-  if (port.capsule == NULL && port.capsule_path != NULL) {
-    (void)unlink(port.capsule_path);
-    int fd = open(port.capsule_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) port.capsule = fdopen(fd, "wb");
-    if (port.capsule == NULL) {
-      alink_port_log("the capsule's file cannot be written");
-      port.capsule_path = NULL;
-    }
-  }
-  if (port.capsule == NULL) return;
-  (void)fwrite(part, 1, length, port.capsule);
-  if (!last) return;
-  (void)fclose(port.capsule);
-  port.capsule = NULL;
+  if (port.capsule_path == NULL) return false;
+  if (!port.capsule_begun) port.capsule_begun = alink_file_begin(&port.capsule, port.capsule_path);
+  bool good = port.capsule_begun && alink_file_put(&port.capsule, part, length);
+  if (good && !last) return true;
+  if (port.capsule_begun) good = alink_file_end(&port.capsule, good);
+  port.capsule_begun = false;
+  if (good) return true;
+  (void)snprintf(failure, sizeof failure, "the capsule %s cannot be written: %s", port.capsule_path, strerror(errno));
+  alink_port_log(failure);
+  return false;
 }

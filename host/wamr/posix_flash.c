@@ -91,9 +91,9 @@ static const char *take_lock(const char *path) {
     int fd = open(image.lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0) {
       bool written = write(fd, mine, (size_t)length) == length;
-      (void)close(fd);
+      written = close(fd) == 0 && written;
       image.locked = true;
-      return written ? NULL : "its lock cannot be written";
+      return written ? NULL : "its lock cannot be written: is the disk full?";
     }
     if (errno != EEXIST) return strerror(errno);
     const char *why = remove_dead(image.lock);
@@ -108,6 +108,7 @@ static bool write_all(int fd, const uint8_t *bytes, size_t length, off_t offset)
   while (length > 0) {
     ssize_t n = pwrite(fd, bytes, length, offset);
     if (n < 0 && errno == EINTR) continue;
+    if (n == 0) errno = ENOSPC;
     if (n <= 0) return false;
     bytes += n;
     length -= (size_t)n;
@@ -120,6 +121,8 @@ static bool read_all(uint8_t *bytes, size_t length, off_t offset) {
   while (length > 0) {
     ssize_t n = pread(image.fd, bytes, length, offset);
     if (n < 0 && errno == EINTR) continue;
+    /* Somebody made the file shorter. */
+    if (n == 0) errno = EIO;
     if (n <= 0) return false;
     bytes += n;
     length -= (size_t)n;
@@ -140,9 +143,10 @@ static bool fill_new(const char *path, uint32_t bytes, uint32_t erased) {
   for (uint32_t at = 0; good && at < bytes; at += FILL)
     good = write_all(fd, block, bytes - at < FILL ? bytes - at : FILL, (off_t)at);
   good = good && fdatasync(fd) == 0;
-  good = close(fd) == 0 && good;
-  if (good && rename(partial, path) == 0) return true;
-  int error = errno;
+  int error = good ? 0 : errno;
+  if (close(fd) != 0 && error == 0) error = errno;
+  if (error == 0 && rename(partial, path) == 0) return true;
+  if (error == 0) error = errno;
   (void)unlink(partial);
   errno = error;
   return false;
@@ -229,7 +233,10 @@ bool alink_image_erase(uint32_t offset, uint32_t length) {
   return true;
 }
 
-bool alink_image_flush(void) { return fdatasync(image.fd) == 0 || refuse("flush", 0, 0, strerror(errno)); }
+bool alink_image_flush(void) {
+  if (!check("flush", 0, 0, 1)) return false;
+  return fdatasync(image.fd) == 0 || refuse("flush", 0, 0, strerror(errno));
+}
 
 static bool boot_read(void *context, uint32_t offset, uint8_t *bytes, uint32_t length) {
   (void)context;
@@ -256,20 +263,22 @@ struct alink_boot_flash alink_image_boot(void) {
   return (struct alink_boot_flash){.offset = image.layout.boot.offset,
                                    .sector = image.layout.sector,
                                    .sectors = sectors < 4 ? sectors : 4,
-                                   .erased = (uint8_t)image.layout.erased,
                                    .read = boot_read,
                                    .write = boot_write,
                                    .erase = boot_erase,
                                    .flush = boot_flush};
 }
 
-void alink_image_close(void) {
+bool alink_image_close(void) {
+  int error = 0;
   if (image.open) {
-    (void)fdatasync(image.fd);
-    (void)close(image.fd);
+    if (fdatasync(image.fd) != 0) error = errno;
+    if (close(image.fd) != 0 && error == 0) error = errno;
   }
   free(image.programmed);
   image.programmed = NULL;
   if (image.locked) (void)unlink(image.lock);
   image.open = image.locked = false;
+  errno = error;
+  return error == 0;
 }

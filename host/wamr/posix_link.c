@@ -1,58 +1,39 @@
-/* Links on POSIX: BSD sockets that never block, names resolved in a thread each, TLS by posix_tls.c, UDP by posix_datagram.c. */
+/* Links on POSIX: BSD sockets that never block; names by posix_lookup.c, TLS by posix_tls.c, UDP by posix_datagram.c. */
 #define _XOPEN_SOURCE 700
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "posix.h"
+#include "posix_lookup.h"
 #include "posix_tls.h"
 
 /** A link stands within OPEN_MS, one address has ADDRESS_MS, the peer LINGER_MS to close its side. */
-enum { OPEN_MS = 15000, ADDRESS_MS = 5000, LINGER_MS = 2000, HOST = 256 };
-
-/** A name that is being resolved. Link and thread hold it; whoever comes last frees it. */
-struct lookup {
-  char host[HOST], port[8];
-  int type;
-  struct addrinfo *found;
-  int error;
-  bool done, abandoned;
-};
+enum { OPEN_MS = 15000, ADDRESS_MS = 5000, LINGER_MS = 2000 };
 
 struct link {
   enum { FREE, RESOLVING, CONNECTING, SHAKING, UP, CLOSING, OVER } state;
-  bool tls, datagram, address, wants_write;
+  bool address, wants_write;
   int32_t ch, reason;
   int fd;
-  char host[HOST], port[8], error[192];
+  char error[192];
   uint32_t due_ms, address_due_ms;
-  struct lookup *lookup;
-  struct addrinfo *next;
+  struct alink_peer peer;
+  struct alink_lookup *lookup;
+  const struct addrinfo *next;
 };
 
 static struct link links[ALINK_CHANNELS];
-static pthread_mutex_t lookups = PTHREAD_MUTEX_INITIALIZER;
+
 /* ---- The end of a link. ---- */
 
 static void release(struct link *link) {
-  if (link->lookup != NULL) {
-    pthread_mutex_lock(&lookups);
-    bool done = link->lookup->done;
-    link->lookup->abandoned = true;
-    pthread_mutex_unlock(&lookups);
-    if (done) {
-      if (link->lookup->found != NULL) freeaddrinfo(link->lookup->found);
-      free(link->lookup);
-    }
-  }
+  alink_lookup_drop(link->lookup);
   link->lookup = NULL;
   link->next = NULL;
   alink_tls_free(link->ch);
@@ -67,68 +48,20 @@ static void finish(struct link *link, int reason, const char *error) {
   link->reason = reason;
 }
 
-/* ---- Names. ---- */
-
-static void *resolve(void *argument) {
-  struct lookup *lookup = argument;
-  struct addrinfo hints, *found = NULL;
-  memset(&hints, 0, sizeof hints);
-  hints.ai_socktype = lookup->type;
-  hints.ai_flags = AI_ADDRCONFIG;
-  int error = getaddrinfo(lookup->host, lookup->port, &hints, &found);
-  pthread_mutex_lock(&lookups);
-  lookup->found = error == 0 ? found : NULL;
-  lookup->error = error;
-  lookup->done = true;
-  bool abandoned = lookup->abandoned;
-  pthread_mutex_unlock(&lookups);
-  if (abandoned) {
-    if (error == 0) freeaddrinfo(found);
-    free(lookup);
-  } else alink_port_wake();
-  return NULL;
-}
-
-static void begin_lookup(struct link *link) {
-  struct addrinfo hints;
-  struct lookup *lookup = link->lookup = calloc(1, sizeof *lookup);
-  if (lookup == NULL) {
-    finish(link, ALINK_CLOSED_UNREACHABLE, "no memory");
-    return;
-  }
-  memcpy(lookup->host, link->host, sizeof lookup->host);
-  memcpy(lookup->port, link->port, sizeof lookup->port);
-  link->state = RESOLVING;
-  memset(&hints, 0, sizeof hints);
-  hints.ai_socktype = lookup->type = link->datagram ? SOCK_DGRAM : SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-  /* An address needs no thread. */
-  link->address = getaddrinfo(link->host, link->port, &hints, &lookup->found) == 0;
-  lookup->done = link->address;
-  pthread_t thread;
-  if (link->address) return;
-  lookup->found = NULL;
-  if (pthread_create(&thread, NULL, resolve, lookup) == 0) pthread_detach(thread);
-  else {
-    lookup->done = true;
-    finish(link, ALINK_CLOSED_UNREACHABLE, "no thread to resolve the name");
-  }
-}
-
 /* ---- Opening: each function moves the link on by at most one state. ---- */
 
 static bool has_passed(uint32_t due_ms) { return (int32_t)(alink_port_now_ms() - due_ms) >= 0; }
 
 static void established(struct link *link) {
   int on = 1;
-  if (link->datagram) {
+  if (link->peer.datagram) {
     link->state = UP;
     return;
   }
   (void)setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  link->state = link->tls ? SHAKING : UP;
-  link->wants_write = link->tls;
-  if (link->tls && !alink_tls_begin(link->ch, link->fd, link->host, link->port, link->address))
+  link->state = link->peer.tls ? SHAKING : UP;
+  link->wants_write = link->peer.tls;
+  if (link->peer.tls && !alink_tls_begin(link->ch, link->fd, link->peer.host, link->peer.port, link->address))
     finish(link, ALINK_CLOSED_UNREACHABLE, "TLS: no memory");
 }
 
@@ -150,17 +83,17 @@ static void connect_next(struct link *link) {
   finish(link, ALINK_CLOSED_UNREACHABLE, "no address");
 }
 
+static void begin_lookup(struct link *link) {
+  link->lookup = alink_lookup_begin(&link->peer, &link->address);
+  if (link->lookup == NULL) finish(link, ALINK_CLOSED_UNREACHABLE, "no memory, or no thread to resolve the name");
+  else link->state = RESOLVING;
+}
+
 static void look_up_step(struct link *link) {
-  pthread_mutex_lock(&lookups);
-  bool done = link->lookup->done;
-  pthread_mutex_unlock(&lookups);
-  if (!done) return;
-  if (link->lookup->error != 0) {
-    finish(link, ALINK_CLOSED_UNREACHABLE, gai_strerror(link->lookup->error));
-    return;
-  }
-  link->next = link->lookup->found;
-  connect_next(link);
+  int error;
+  if (!alink_lookup_done(link->lookup, &link->next, &error)) return;
+  if (error != 0) finish(link, ALINK_CLOSED_UNREACHABLE, gai_strerror(error));
+  else connect_next(link);
 }
 
 static void connect_step(struct link *link) {
@@ -205,30 +138,6 @@ static void close_step(struct link *link) {
 
 /* ---- port.h ---- */
 
-/** Split tcp://host:port, tls://[address]:port or udp://…. -> false: it is none of them. */
-static bool parse(struct link *link, const char *uri, uint32_t length) {
-  char text[ALINK_MQTT_RX];
-  if (length >= sizeof text || length < 6) return false;
-  memcpy(text, uri, length);
-  text[length] = '\0';
-  link->tls = strncmp(text, "tls://", 6) == 0;
-  link->datagram = strncmp(text, "udp://", 6) == 0;
-  if (!link->tls && !link->datagram && strncmp(text, "tcp://", 6) != 0) return false;
-  char *host = text + 6, *colon = strrchr(text, ':'), *end;
-  if (colon < host) return false;
-  *colon = '\0';
-  size_t n = strlen(host);
-  if (host[0] == '[' && n > 2 && host[n - 1] == ']') {
-    host[n - 1] = '\0';
-    host++;
-  }
-  long port = strtol(colon + 1, &end, 10);
-  if (host[0] == '\0' || strlen(host) >= sizeof link->host || *end != '\0' || port < 1 || port > 65535) return false;
-  memcpy(link->host, host, strlen(host) + 1);
-  (void)snprintf(link->port, sizeof link->port, "%u", (unsigned)port & 0xffffU);
-  return true;
-}
-
 void alink_port_open(int32_t ch, const char *uri, uint32_t length) {
   struct link *link = &links[ch];
   link->ch = ch;
@@ -236,7 +145,7 @@ void alink_port_open(int32_t ch, const char *uri, uint32_t length) {
   link->error[0] = '\0';
   link->wants_write = false;
   link->due_ms = alink_port_now_ms() + OPEN_MS;
-  if (parse(link, uri, length)) begin_lookup(link);
+  if (alink_peer_parse(&link->peer, uri, length)) begin_lookup(link);
   else finish(link, ALINK_CLOSED_UNREACHABLE, "the peer is not a URI like tcp://host:port, tls://host:port or udp://host:port");
 }
 
@@ -265,16 +174,16 @@ int32_t alink_port_send(int32_t ch, const uint8_t *bytes, uint32_t length) {
   if (link->state != UP) return link->state == OVER ? -1 : 0;
   ssize_t n;
   int error = 0;
-  if (link->datagram) {
+  if (link->peer.datagram) {
     n = alink_datagram_send(link->fd, bytes, length, &error);
     note(link, error);
-  } else if (link->tls) n = alink_tls_send(ch, bytes, length);
+  } else if (link->peer.tls) n = alink_tls_send(ch, bytes, length);
   else {
     n = send(link->fd, bytes, length, MSG_NOSIGNAL);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return 0;
   }
   if (n >= 0) return (int32_t)n;
-  finish(link, ALINK_CLOSED_BROKEN, link->tls ? "TLS: the link broke" : strerror(errno));
+  finish(link, ALINK_CLOSED_BROKEN, link->peer.tls ? "TLS: the link broke" : strerror(errno));
   return -1;
 }
 
@@ -289,9 +198,9 @@ static int32_t receive_tls(struct link *link, uint8_t *bytes, uint32_t length) {
 int32_t alink_port_receive(int32_t ch, uint8_t *bytes, uint32_t length) {
   struct link *link = &links[ch];
   if (link->state != UP) return link->state == OVER ? -1 : 0;
-  if (link->tls) return receive_tls(link, bytes, length);
+  if (link->peer.tls) return receive_tls(link, bytes, length);
   int error = 0;
-  if (link->datagram) {
+  if (link->peer.datagram) {
     int32_t got = alink_datagram_receive(link->fd, bytes, length, &error);
     note(link, error);
     return got;
@@ -309,11 +218,11 @@ void alink_port_close(int32_t ch, bool at_once) {
   if (at_once) {
     release(link);
     link->state = FREE;
-  } else if (link->state == UP && !link->datagram) {
+  } else if (link->state == UP && !link->peer.datagram) {
     link->state = CLOSING;
     link->due_ms = alink_port_now_ms() + LINGER_MS;
-    link->wants_write = link->tls;
-    if (!link->tls) (void)shutdown(link->fd, SHUT_WR);
+    link->wants_write = link->peer.tls;
+    if (!link->peer.tls) (void)shutdown(link->fd, SHUT_WR);
     close_step(link);
   } else if (link->state != FREE && link->state != OVER) finish(link, ALINK_CLOSED_LOCAL, NULL);
 }

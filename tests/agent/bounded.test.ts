@@ -214,6 +214,7 @@ const scenarios: Record<string, () => Promise<void>> = {
       GET,
       `${sys}/thing/ota/firmware/get_reply`,
       `${sys}/thing/event/property/post_reply`,
+      `${sys}/thing/event/${"e".repeat(50)}/post_reply`,
       `${sys}/x`,
     ]) {
       const { rig, broker } = await connected();
@@ -275,6 +276,10 @@ const scenarios: Record<string, () => Promise<void>> = {
       rig.agent.reply(rig.named("property.set").at(-1)!.token as number, 200, Buffer.from(body));
       rig.settle();
     }
+    const event = Buffer.from(`${"e".repeat(50)}\0{${'"a":0,'.repeat(159)}"z":1}`);
+    assert.ok(rig.agent.post(Post.Event, event) > 0);
+    rig.settle();
+    assert.equal(rig.agent.post(Post.Event, Buffer.alloc(IN_WINDOW, 0x61)), Code.BadArgument);
     assert.equal(rig.agent.post(Post.Publish, Buffer.from(`${GET}\0${"x".repeat(900)}`)), Code.Ok);
     rig.settle();
     rig.agent.post(Post.Publish, Buffer.alloc(IN_WINDOW, 0x61));

@@ -27,6 +27,8 @@ function tour(rig: CoapRig, peer: CoapPeer, wait = 2000): void {
   rig.advance(wait);
   rig.post(Post.Property, JSON.stringify({ b: "x".repeat(600) }));
   rig.advance(wait);
+  rig.post(Post.Event, `${"e".repeat(50)}\0${JSON.stringify({ value: { b: "x".repeat(550) } })}`);
+  rig.advance(wait);
   peer.queue.push({ topic: SET, payload: { id: "1", params: { c: "y".repeat(900) } } });
   rig.post(Post.Pull, "");
   rig.advance(wait);

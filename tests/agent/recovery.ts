@@ -19,6 +19,7 @@ export const TOPICS = [
   `${sys}/thing/event/property/post_reply`,
   `${sys}/thing/something/else`,
   `/${productKey}/${deviceName}/user/get`,
+  `${sys}/thing/event/alarm/post_reply`,
 ];
 export const [SLOT, STATE] = [layout.slots[1]![0]!, layout.state[0]!];
 export const WRITABLE: [from: number, to: number][] = [

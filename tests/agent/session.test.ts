@@ -42,6 +42,16 @@ test("CONNECT carries the documented identity and signature", async () => {
   }
 });
 
+test("without a sign method CONNECT is signed with hmacsha256, and a later document keeps what an earlier one named", async () => {
+  const plain = await connected();
+  assert.match(plain.broker.of("connect")[0]!.clientId, /,signmethod=hmacsha256,/);
+  const rig = await Rig.create({ configuration: { signMethod: "hmacmd5" } });
+  rig.agent.configure({ keepAlive: 60 });
+  const broker = new Broker(rig);
+  rig.settle();
+  assert.match(broker.of("connect")[0]!.clientId, /,signmethod=hmacmd5,/);
+});
+
 test("a property post gets its envelope, its PUBACK and its reply", async () => {
   const { rig, broker } = await connected();
   const id = post(rig, Post.Property, '{"Power":1,"Text":"ä\\"\\u0001"}');

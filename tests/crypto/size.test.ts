@@ -18,13 +18,13 @@ const verbs: Record<string, string> = {
 /** Most bytes; raise one together with the change that needs them, and say there what they are for. */
 const budgets: [Grade, string, number][] = [
   ["mcu", "md5", 2700],
-  ["mcu", "sha1", 1800],
+  ["mcu", "sha1", 1650],
   ["mcu", "sha256", 3600],
   ["mcu", "aes-cbc", 3200],
   ["small", "md5", 1200],
   ["small", "sha1", 1100],
   ["small", "sha256", 1450],
-  ["small", "aes-cbc", 2200],
+  ["small", "aes-cbc", 1900],
 ];
 
 for (const [grade, algorithm, budget] of budgets)

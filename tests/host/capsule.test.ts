@@ -106,3 +106,23 @@ test("with another module: an error that names both", async () => {
     /other\.capsule was made with the module of SHA-256 [0-9a-f]{64}, this one has [0-9a-f]{64}: name/,
   );
 });
+
+test("run --capsule with a place that cannot be written is refused at once, not at the first trap", async () => {
+  const device = join(folder, "device.json");
+  writeFileSync(device, JSON.stringify({ productKey: "a1", deviceName: "capsule", deviceSecret: SECRET }));
+  const file = join(folder, "a-file");
+  writeFileSync(file, "");
+  for (const [capsule, reason] of [
+    [join(folder, "missing", "c"), /^cannot write the capsule .*missing\/c: there is no directory .*missing$/],
+    [join(file, "c"), /^cannot write the capsule .*a-file\/c: a part of its path is a file$/],
+    [folder, /^cannot write the capsule .*: it is there and is not a regular file$/],
+    ["/proc/c", /^cannot write the capsule \/proc\/c: its file system takes no files there$/],
+  ] as const) {
+    const run = command(["run", "--device", device, "--capsule", capsule], (end) => ends.push(end));
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 1);
+    assert.match(stderr.replace("alink-agent: ", "").trimEnd(), reason);
+  }
+  // What is there stays as it is: an older capsule, until a trap has written another one.
+  assert.equal(readFileSync(file, "utf8"), "");
+});

@@ -168,10 +168,10 @@ test("run --snapshot: a device that wakes in another process goes on with its se
 });
 
 test("run refuses an --endpoint of a kind that it does not speak, and names those that it does", async (t) => {
-  for (const endpoint of ["coaps://localhost:5684", "coap://", "localhost:5682"]) {
+  for (const endpoint of ["coaps://localhost:5684", "coap://", "localhost:5682", "coap://localhost:99999"]) {
     const { code, stderr } = await finish(command(t, ["run", "--device", "device.json", "--endpoint", endpoint]));
     assert.equal(code, 2, endpoint);
-    assert.match(stderr, /is invalid\. mqtts:\/\/, mqtt:\/\/ or coap:\/\/host:port/);
+    assert.match(stderr, /is invalid\. it takes mqtts:\/\/, mqtt:\/\/ or coap:\/\/host:port/);
   }
 });
 
@@ -183,6 +183,7 @@ test("run --snapshot leaves a file alone that is no snapshot, and says at once w
   for (const [snapshot, reason] of [
     [other, /notes\.txt is no snapshot of a device: name another file, or remove it\n$/],
     [join(directory, "missing", "asleep"), /cannot read the snapshot .*asleep: no such file\n$/],
+    ["/proc/asleep", /cannot write the snapshot \/proc\/asleep: its file system takes no files there\n$/],
   ] as const) {
     const { code, stdout, stderr } = await finish(command(t, ["run", "--device", file, "--snapshot", snapshot]));
     assert.equal(code, 1);

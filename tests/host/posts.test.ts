@@ -115,6 +115,32 @@ test("a subscription settles on the platform's answer, not before, and never on 
   await unsubscribed;
 });
 
+test("an event settles on its own answer, not on a property post's with the same id", async () => {
+  const scripts = create(() => {});
+  await device.start();
+  const script = scripts[0]!;
+  const event = device.postEvent("alarm", { a: 1 }, { time: 5 });
+  await script.called("post");
+  assert.deepEqual(posted(script, Post.Event), ['alarm\0{"value":{"a":1},"time":5}']);
+  const id = script.lastId(Post.Event);
+  script.emit(Event.PropertyPosted, { event: "property.posted", id, code: 200 });
+  script.emit(Event.EventPosted, { event: "event.posted", id: id + 1, code: 200 });
+  void wake();
+  assert.equal(await settled(event), false);
+  script.emit(Event.EventPosted, { event: "event.posted", id, code: 6320 });
+  void wake();
+  assert.deepEqual(await event, { id, code: 6320 });
+  const late = device.postEvent("alarm", {});
+  await script.called("post", script.posts.length + 1);
+  script.emit(Event.EventPosted, {
+    event: "event.posted",
+    id: script.lastId(Post.Event),
+    code: Code.TimedOut,
+  });
+  void wake();
+  await assert.rejects(late, { code: Code.TimedOut, message: /^the event post got no answer: TimedOut/ });
+});
+
 test("a refused subscription is rejected and names the topic", async () => {
   create((script) => answering(script, ["/t/no"]));
   await device.start();

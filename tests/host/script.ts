@@ -147,7 +147,7 @@ export class Script {
     const subscription = kind === Post.Subscribe || kind === Post.Unsubscribe;
     if (subscription && !this.connected) return Code.BadState;
     if (kind !== Post.Disconnect) this.posts.push([kind, text]);
-    const id = kind === Post.Property || subscription ? 100 + this.posts.length : 0;
+    const id = kind === Post.Property || kind === Post.Event || subscription ? 100 + this.posts.length : 0;
     this.#ids.set(kind, id);
     this.onPost(kind, text);
     this.#note("post");

@@ -48,6 +48,9 @@ for (const profile of built)
     )!;
     assert.ok(module.equals(Buffer.from(array.split(",").map(Number))));
     assert.match(text(out, "src/agent_wasm.h"), new RegExp(`#define AGENT_WASM_SIZE ${module.length}u\n`));
+    const [, digest] = /#define AGENT_WASM_SHA256 \\\n([0-9a-fx,\\\s]*)/.exec(text(out, "src/agent_wasm.h"))!;
+    const told = Buffer.from(digest!.replaceAll("\\", "").split(",").map(Number));
+    assert.equal(told.toString("hex"), createHash("sha256").update(module).digest("hex"));
     const { instance } = await WebAssembly.instantiate(module);
     const memory = (instance.exports.__heap_base as WebAssembly.Global).value as number;
     const own = manifest.files.find(({ path }) => path === "agent.wasm");
@@ -150,6 +153,8 @@ test("wrong usage ends with 2, a folder that cannot be used with 1, each with on
     [["--out", directory, "--profile", "tiny"], 2, /'tiny' is invalid. Allowed choices are full, lite, coap/],
     [["--out", file], 1, /cannot write to .*: it is a file; name another folder with --out/],
     [["--out", join(file, "below"), "--force"], 1, /cannot write to .*: a part of its path is a file/],
+    [["--out", "/proc/x"], 1, /cannot write to \/proc\/x: its file system takes no folders there/],
+    [["--out", "/proc/x/y", "--force"], 1, /cannot write to \/proc\/x\/y: its file system takes no folders there/],
   ] as const) {
     const { code, stdout, stderr } = await finish(command(t, ["pack", ...args]));
     assert.deepEqual([code, stdout], [expected, ""], stderr);

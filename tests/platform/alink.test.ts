@@ -67,6 +67,15 @@ test("each request gets its code", async (t) => {
   assert.equal((await ask("event/property/post", JSON.stringify({ id: "1", params: many }))).code, 6106);
   assert.equal((await ask("event/property/post", '{"id":"7","params":{')).code, 6207);
   assert.equal((await ask("event/alarm/post", '{"id":"1","params":{"value":{},"time":1}}')).code, 200);
+  assert.equal((await ask("event/alarm/post", '{"id":"1","params":{"ErrorCode":0}}')).code, 200);
+  const long = { value: { a: "x".repeat(10_240) } };
+  for (const params of [[1], 1, null, { value: 1 }, { value: [1] }, { value: null }, long])
+    assert.equal((await ask("event/alarm/post", JSON.stringify({ id: "1", params }))).code, 460);
+  for (const time of [-1, 0.5, "5", null, {}])
+    assert.equal((await ask("event/alarm/post", JSON.stringify({ id: "1", params: { value: {}, time } }))).code, 6326);
+  for (const identifier of ["", "a.b", "a b", "ä", "x".repeat(51), "set", "get", "post", "event", "time", "value"])
+    assert.equal((await ask(`event/${identifier}/post`, '{"id":"1","params":{"value":{}}}')).code, 460, identifier);
+  assert.equal((await ask(`event/${"x".repeat(50)}/post`, '{"id":"1","params":{"value":{}}}')).code, 200);
   assert.equal((await ask("no/such/service", '{"id":"1","params":{}}')).code, 6203);
   assert.deepEqual((await ask("ota/firmware/get", '{"id":"1","params":{}}')).data, {});
   assert.equal((await ask("ota/firmware/get", '{"id":"1","params":{"module":5}}')).code, 460);

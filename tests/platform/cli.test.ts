@@ -80,6 +80,10 @@ test("files and directories in each other's place are said in one line", async (
   const off = ["mqtt", "mqtts", "http", "https", "api"].flatMap((service) => [`--${service}`, "off"]);
   const cases: [args: string[], message: RegExp][] = [
     [["platform", "--fixtures", directory], /cannot read the fixtures file .*: it is a directory, name a file in it$/],
+    [
+      ["platform", "--fixtures", file, "--data", "/proc/x", ...off],
+      /\/proc\/x as the data directory: its file system takes/,
+    ],
     [["platform", "--fixtures", file, "--data", file, ...off], /as the data directory: it is a file; name another/],
     [
       ["platform", "--fixtures", file, "--data", join(file, "x"), ...off],

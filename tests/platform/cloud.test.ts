@@ -288,3 +288,55 @@ test("SetDeviceProperty reaches the device, QueryDevicePropertyStatus shows what
   assert.deepEqual({ ...t1 }, { Identifier: "t", Value: "21.5", Time: "5" });
   assert.deepEqual([s!.Identifier, s!.Value], ["s", "x"]);
 });
+
+test("QueryDeviceEventData shows the events of a time, by identifier, page by page", async (t) => {
+  const platform = await platformFor(t);
+  const client = cloud(platform);
+  const target = { ProductKey: PRODUCT, DeviceName: "example1" };
+  const made = await device(t, platform);
+  type Info = { EventType: string; Identifier: string; Name: string; OutputData: string; Time: string };
+  type Page = { Data: { List: { EventInfo: Info[] }; NextValid: boolean; NextTime?: number } };
+  const ask = async (more: object) =>
+    (await client.request<Page>("QueryDeviceEventData", { ...target, StartTime: 0, EndTime: 1000, ...more })).Data;
+  const numbers = ({ List }: Page["Data"]) => List.EventInfo.map(({ Time }) => Number(Time));
+  assert.deepEqual({ ...(await ask({})).List }, { EventInfo: [] });
+  // 301 of which 300 are kept, and not in the order of their times
+  const all = new Promise<void>((done) => {
+    let came = 0;
+    platform.on("event.post", () => ++came === 301 && done());
+  });
+  for (let n = 0; n <= 300; n++)
+    made.publish(
+      `/sys/${PRODUCT}/example1/thing/event/${n % 2 ? "odd" : "even"}/post`,
+      JSON.stringify({ id: "1", sys: { ack: 0 }, params: { value: { n, text: "x" }, time: 300 - n } }),
+      { qos: 1 },
+    );
+  await all;
+  const first = await ask({});
+  assert.deepEqual(numbers(first), [299, 298, 297, 296, 295, 294, 293, 292, 291, 290]);
+  assert.deepEqual(
+    { ...first.List.EventInfo[0] },
+    {
+      EventType: "info",
+      Identifier: "odd",
+      Name: "odd",
+      OutputData: '{"n":1,"text":"x"}',
+      Time: "299",
+    },
+  );
+  assert.deepEqual([first.NextValid, first.NextTime], [true, 289]);
+  assert.deepEqual(numbers(await ask({ EndTime: first.NextTime, PageSize: 3 })), [289, 288, 287]);
+  const last = await ask({ Asc: 1, StartTime: 297, PageSize: 50 });
+  assert.deepEqual([numbers(last), last.NextValid, last.NextTime], [[297, 298, 299], false, undefined]);
+  assert.deepEqual(numbers(await ask({ Asc: 1, Identifier: "odd", PageSize: 2 })), [1, 3]);
+  assert.deepEqual(numbers(await ask({ Identifier: "none" })), []);
+  assert.deepEqual(numbers(await ask({ EventType: "alert" })), []);
+  assert.deepEqual(numbers(await ask({ EventType: "info", PageSize: 1 })), [299]);
+  const code = (changes: object) =>
+    codeOf(client.request("QueryDeviceEventData", { ...target, StartTime: 0, EndTime: 1, ...changes }));
+  assert.equal(await code({ StartTime: "" }), "MissingStartTime");
+  assert.equal(await code({ EndTime: "" }), "MissingEndTime");
+  for (const bad of [{ StartTime: "x" }, { PageSize: 51 }, { PageSize: 0 }, { Asc: 2 }, { EventType: "other" }])
+    assert.equal(await code(bad), "InvalidParameter", JSON.stringify(bad));
+  assert.equal(await code({ DeviceName: "nobody" }), "iot.device.NotExistedDevice");
+});

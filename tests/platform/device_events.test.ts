@@ -14,6 +14,18 @@ function told(code: number, detail: number, retryMs: number): string {
   return String(stdout.read());
 }
 
+test("an event's answer is told in words", () => {
+  const words = (code: number) => {
+    const stdout = new PassThrough();
+    const event = { event: "event.posted", id: 7, code } as const;
+    printEvent(new Output({ stdout }), event, { linkError: () => "" } as unknown as Device);
+    return String(stdout.read());
+  };
+  assert.equal(words(200), "event posted (7)\n");
+  assert.equal(words(460), "event post 7: the platform answered 460\n");
+  assert.equal(words(Code.TimedOut), "event post 7: TimedOut (-24)\n");
+});
+
 test("the next try is announced only when there is one", () => {
   assert.match(told(Code.LinkFailed, 0, 4200), /; next try in 4\.2 s\n$/);
   // Server unavailable: it may come back.

@@ -65,7 +65,6 @@ int main(int argc, char **argv) {
   struct alink_boot_flash flash = {.offset = (uint32_t)strtoul(argv[2], NULL, 10),
                                    .sector = (uint32_t)strtoul(argv[3], NULL, 10),
                                    .sectors = 3,
-                                   .erased = 0xff,
                                    .read = read_file,
                                    .write = write_file,
                                    .erase = erase_file,

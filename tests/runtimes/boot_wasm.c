@@ -43,11 +43,10 @@ static bool flush(void *context) {
 static struct alink_boot_flash flash = {.read = read, .write = write, .erase = erase, .flush = flush};
 static struct alink_boot_started started;
 
-EXPORT(configure) void configure(uint32_t offset, uint32_t sector, uint32_t sectors, uint32_t erased) {
+EXPORT(configure) void configure(uint32_t offset, uint32_t sector, uint32_t sectors) {
   flash.offset = offset;
   flash.sector = sector;
   flash.sectors = sectors;
-  flash.erased = (uint8_t)erased;
 }
 
 EXPORT(start) int start(void) { return alink_boot_start(&flash, &started); }

@@ -11,7 +11,7 @@ import { hostSource, source } from "./c_host.js";
 
 interface BootExports {
   memory: WebAssembly.Memory;
-  configure(offset: number, sector: number, sectors: number, erased: number): void;
+  configure(offset: number, sector: number, sectors: number): void;
   start(): number;
   activate(slot: number): number;
   confirm(): number;
@@ -62,8 +62,8 @@ class CBoot implements Loader {
     };
     this.#exports = new WebAssembly.Instance(compiled, { flash: imports }).exports as unknown as BootExports;
     const [offset, length] = flash.layout.boot;
-    const { sector, erased } = flash.layout;
-    this.#exports.configure(offset, sector, Math.min(SECTORS, length / sector), erased);
+    const { sector } = flash.layout;
+    this.#exports.configure(offset, sector, Math.min(SECTORS, length / sector));
   }
 
   boot(): Started {

@@ -88,18 +88,22 @@ export function compileSanitized(out: string, args: string[]): string {
   return out;
 }
 
-/** `alink-wamr` with the sanitisers, on the WAMR library that cargo built. */
-export function sanitizedHost(out: string): string {
+/** WAMR as cargo built it, and its header: arguments of the C compiler. */
+export function wamrLibrary(): string[] {
   const build = join(folder, "target", "release", "build");
   const library = readdirSync(build)
     .map((name) => join(build, name, "out", "build", "libiwasm.a"))
     .find(existsSync);
   if (library === undefined) throw new Error(`no libiwasm.a below ${build}: npm run test:runtimes`);
+  return ["-isystem", wamrInclude(), library, "-lpthread", "-lm", "-ldl"];
+}
+
+/** `alink-wamr` with the sanitisers. */
+export function sanitizedHost(out: string): string {
   const sources = readdirSync(hostSources)
     .filter((name) => name.endsWith(".c"))
     .map((name) => join(hostSources, name));
-  const libraries = [library, "-lmbedtls", "-lmbedx509", "-lmbedcrypto", "-lpthread", "-lm", "-ldl"];
-  return compileSanitized(out, ["-isystem", wamrInclude(), ...sources, ...libraries]);
+  return compileSanitized(out, [...sources, ...wamrLibrary(), "-lmbedtls", "-lmbedx509", "-lmbedcrypto"]);
 }
 
 interface Metadata {

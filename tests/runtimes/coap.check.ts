@@ -33,7 +33,7 @@ function startHost(t: TestContext, endpoint: string, members: Record<string, unk
   return host;
 }
 
-const POST = ["--properties", '{"n":1}'];
+const POST = ["--properties", '{"n":1}', "--event", 'alarm={"errorCode":"E1"}'];
 // Sectors of 256 bytes: a small image, which CoAP does not touch.
 const FLASH = {
   sector: 256,
@@ -48,12 +48,16 @@ const FLASH = {
 
 describe("the C host over CoAP", () => {
   for (const members of [{}, { ackMode: 1, contentFormat: "cbor" }])
-    it(`posts and is set a property, ${JSON.stringify(members)}`, TIMEOUT, async (t) => {
+    it(`posts and is set a property, posts an event, ${JSON.stringify(members)}`, TIMEOUT, async (t) => {
       const platform = await platformFor(t);
       const posted = once(platform, "property.post");
+      const event = once(platform, "event.post");
       const host = startHost(t, platform.ready.coap!, { flash: FLASH, pullInterval: 1, ...members }, POST);
       assert.equal((await host.event("property.posted")).code, 200);
       assert.deepEqual((await posted)[0].params, { n: 1 });
+      assert.equal((await host.event("event.posted")).code, 200);
+      const { identifier, params } = (await event)[0];
+      assert.deepEqual([identifier, params], ["alarm", { value: { errorCode: "E1" } }]);
       assert.equal((await host.event("device.connected")).sessionPresent, false);
       const reply = await platform.setProperties(PRODUCT, "example1", { led: 1 });
       assert.equal(reply.code, 200);
@@ -67,10 +71,12 @@ describe("the C host over CoAP", () => {
       setFault(platform.faults, fault);
     const values: unknown[] = [];
     platform.on("property.post", ({ params }) => values.push(params.n));
+    platform.on("event.post", ({ identifier }) => values.push(identifier));
     const endpoint = platform.ready.coap!.replace("127.0.0.1", "localhost");
     const host = startHost(t, endpoint, { flash: FLASH }, POST);
     assert.equal((await host.event("property.posted")).code, 200);
-    assert.deepEqual(values, [1]);
+    assert.equal((await host.event("event.posted")).code, 200);
+    assert.deepEqual(values, [1, "alarm"]);
     assert.equal(await host.stop("SIGINT"), 130, host.stderr);
   });
 

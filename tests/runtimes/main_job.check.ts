@@ -99,9 +99,14 @@ function slots(deviceName: string): Buffer[] {
 
 async function mainJob(t: TestContext, program: string, deviceName: string): Promise<CHost> {
   const posted = once(platform, "property.post");
-  const host = startHost(t, program, deviceName, ["--properties", '{"temperature":21.5}', "--memory"]);
+  const reported = once(platform, "event.post");
+  const args = ["--properties", '{"temperature":21.5}', "--event", 'alarm={ "errorCode" : "E1" }', "--memory"];
+  const host = startHost(t, program, deviceName, args);
   await host.event("device.connected");
   assert.equal((await host.event("property.posted")).code, 200);
+  assert.equal((await host.event("event.posted")).code, 200);
+  const [{ identifier, params }] = await reported;
+  assert.deepEqual([identifier, params], ["alarm", { value: { errorCode: "E1" } }]);
   const [post] = await posted;
   assert.deepEqual([post.deviceName, post.params], [deviceName, { temperature: 21.5 }]);
   // More at once than the mailbox has places.
@@ -157,6 +162,19 @@ describe("the main job on WAMR", () => {
     const { peer } = await host.event("device.connecting");
     assert.match(String(peer), /^tcp:/);
     assert.equal(await host.stop(), 0, host.stderr);
+  });
+
+  it("says what is wrong with an event that the module does not take, and goes on", TIMEOUT, async (t) => {
+    for (const [event, desc] of [
+      ["no identifier={}", /code -3: an event's identifier has 1 to 50 letters, digits and _/],
+      ["property={}", /code -3: an event's identifier .* is not property$/],
+      [`alarm={"text":"${"x".repeat(1000)}"}`, /^the event has more bytes than a post takes$/],
+    ] as const) {
+      const host = startHost(t, alinkWamr, "in-the-way", ["--event", event, "--properties", '{"n":1}']);
+      assert.match(String((await host.event("fault")).desc), desc);
+      assert.equal((await host.event("property.posted")).code, 200);
+      assert.equal(await host.stop(), 0, host.stderr);
+    }
   });
 
   it("goes on with an image that the Node host left, and the other way round", TIMEOUT, async (t) => {
@@ -217,6 +235,11 @@ describe("what bad input gets", () => {
       assert.equal(code, 2);
       assert.match(text, /^alink-wamr: --properties: (takes a JSON object|has more bytes than)/);
     }
+    for (const event of ["alarm", "alarm=", "alarm=[1]", "={", `alarm={"text":"${"x".repeat(1024)}"}`]) {
+      const [code, text] = await bad([file, ...module, "--event", event]);
+      assert.equal(code, 2);
+      assert.match(text, /^alink-wamr: --event: (takes an identifier, "=" and a JSON object|has more bytes than)/);
+    }
   });
 
   it("files: one line that names the file and the cause", async () => {
@@ -233,6 +256,7 @@ describe("what bad input gets", () => {
       [[file, ...module, "--flash", folder], /flash image .*: is not a file/],
       [[deviceFile("mistaken", { flash: { sector: 100 } }), ...module], /flash.sector: must be/],
       [[deviceFile("mistaken", { flash: { state: [0, 16384] } }), ...module], /must not overlap/],
+      [[deviceFile("mistaken", { flash: { sektor: 4096 } }), ...module], /flash: has an unknown member; there are/],
       [[deviceFile("mistaken", { keepAlive: 5 }), ...module], /keepAlive/i],
       [
         [deviceFile("mistaken", { clientId: "x".repeat(1100) }), ...module],

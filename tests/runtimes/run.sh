@@ -24,7 +24,19 @@ as_root=()
 [ "$(id -u)" = 0 ] || as_root=(sudo)
 
 new_enough() { [ -n "$1" ] && dpkg --compare-versions "$1" ge "$rust"; }
-cargo_version() { cargo --version 2>/dev/null | sed -n 's/^cargo \([0-9.]*\).*/\1/p'; }
+cargo_version() { "$1" --version 2>/dev/null | sed -n 's/^cargo \([0-9.]*\).*/\1/p'; }
+# The first cargo of PATH that is new enough comes before all others, with its rustc: one in front may be too old, or
+# rustup's stand-in without a toolchain.
+choose_cargo() {
+  local found
+  while read -r found; do
+    if new_enough "$(cargo_version "$found")"; then
+      PATH="$(dirname "$found"):$PATH"
+      return
+    fi
+  done < <(type -ap cargo)
+  return 1
+}
 # Debian's cargo, or the newer one that it keeps for its browsers beside an old one.
 cargo_package() {
   local package candidate
@@ -42,7 +54,7 @@ for package in "${packages[@]}"; do
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
 done
 cargo=yes
-new_enough "$(cargo_version)" || cargo=no
+choose_cargo || cargo=no
 
 if [ "$install" = yes ] && { [ ${#missing[@]} -gt 0 ] || [ $cargo = no ]; }; then
   "${as_root[@]}" apt-get update -q
@@ -57,8 +69,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   echo "missing packages: ${missing[*]}: install them, or run npm run test:runtimes -- --install" >&2
   exit 1
 fi
-if ! new_enough "$(cargo_version)"; then
-  echo "cargo $rust or later is missing ($(cargo_version | grep . || echo none) is there): install Rust (https://rustup.rs)" >&2
+if [ $cargo = no ] && ! choose_cargo; then
+  echo "cargo $rust or later is missing ($(cargo_version cargo | grep . || echo none) is there): install Rust (https://rustup.rs)" >&2
   exit 1
 fi
 

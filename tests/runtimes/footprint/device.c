@@ -13,6 +13,16 @@
 /* The last bytes of the stack are painted; pools are tried in steps of STEP bytes. The image has 4 MiB of RAM for both. */
 enum { PAINTED = 64 * 1024, PAINT = 0xA5, STEPS = 200, STEP = 1024, AGENT_WASM_LARGEST = 128 * 1024 };
 
+#if ALINK_MODULE_IN_FLASH
+static const uint8_t *module(void) { return agent_wasm; }
+#else
+/* The runtime writes into the module, and here it is loaded more than once. */
+static const uint8_t *module(void) {
+  static uint8_t copy[AGENT_WASM_LARGEST] __attribute__((aligned(8)));
+  return memcpy(copy, agent_wasm, agent_wasm_size);
+}
+#endif
+
 static const char IDENTITY[] =
     "{\"productKey\":\"a1X2bEnP82z\",\"deviceName\":\"lamp-1\",\"deviceSecret\":\"ga7XA6KdlEeiPXQPpRbAjOZXwG8ydgSe\"}";
 static const char FLASH[] =
@@ -57,11 +67,9 @@ static volatile uint8_t *paint(void) {
 /** A whole start, up to the wish for a link, with the first `pool_size` bytes of the pool. -> whether they were enough. */
 static bool start(uint32_t pool_size) {
   static const struct alink_document documents[] = {{IDENTITY, sizeof IDENTITY - 1}, {FLASH, sizeof FLASH - 1}};
-  static uint8_t module[AGENT_WASM_LARGEST] __attribute__((aligned(8)));
-  /* The runtime writes into the module. */
-  memcpy(module, agent_wasm, agent_wasm_size);
-  const struct alink_agent_options options = {.module = module,
+  const struct alink_agent_options options = {.module = module(),
                                               .module_size = agent_wasm_size,
+                                              .module_in_flash = ALINK_MODULE_IN_FLASH,
                                               .pool = alink_pool,
                                               .pool_size = pool_size,
                                               .stack_size = ALINK_STACK_BYTES,
@@ -75,8 +83,16 @@ static bool start(uint32_t pool_size) {
   return enough;
 }
 
+/** FNV-1a of the module's bytes. */
+static uint32_t module_hash(void) {
+  uint32_t hash = 2166136261u;
+  for (uint32_t i = 0; i < agent_wasm_size; i++) hash = (hash ^ *(const volatile uint8_t *)&agent_wasm[i]) * 16777619u;
+  return hash;
+}
+
 int main(void) {
   char line[256];
+  const uint32_t hash = module_hash();
   volatile uint8_t *low = paint();
   if (agent_wasm_size > AGENT_WASM_LARGEST || !start(alink_pool_size)) {
     board_print(alink_agent_error(&agent));
@@ -89,6 +105,10 @@ int main(void) {
     uint32_t middle = (too_small + enough) / 2;
     if (start(middle * STEP)) enough = middle;
     else too_small = middle;
+  }
+  if (module_hash() != hash) {
+    board_print("the runtime wrote into the module, which is in flash\n");
+    return 1;
   }
   (void)snprintf(line, sizeof line, "{\"peak\":%lu,\"smallest\":%lu,\"stack\":%lu,\"agent\":%lu}\n",
                  (unsigned long)peak, (unsigned long)enough * STEP, (unsigned long)(PAINTED - untouched),

@@ -78,7 +78,7 @@ function measureInterpreter(profile: Profile, pack: string, runtime: "fast" | "c
     runtime: flashOf(image).get(image)! - module.bytes.length,
     module: module.bytes.length,
     pool: run.smallest,
-    moduleRam: module.bytes.length,
+    moduleRam: runtime === "fast" ? 0 : module.bytes.length,
   };
   return { way, run, objects: flashOf(join(folder, "pack", "libalink_agent.a")) };
 }
@@ -110,8 +110,9 @@ export function measureModule(
       ways: [fast.way, classic.way, measureNative(profile, join(folder, "native"))],
     },
     library: {
-      agent: object("agent.c."),
+      agent: object("agent.c.") + object("instance.c."),
       boot: object("boot.c."),
+      snapshot: object("snapshot.c.") + object("sha256.c."),
       struct: fast.run.agent,
       stack: Math.max(fast.run.stack, classic.run.stack),
     },

@@ -7,9 +7,9 @@
 #include "board.h"
 #include "engine.h"
 
-/* The module's file, MODULE on the command line; in writable memory, because WAMR's loader writes into it. */
-__asm__(".section .data.file, \"aw\"\n.balign 16\nfile: .incbin \"" MODULE "\"\nfile_end:\n.previous\n");
-extern uint8_t file[], file_end[];
+/* The module's file, MODULE on the command line. */
+__asm__(".section .rodata.file, \"a\"\n.balign 16\nfile: .incbin \"" MODULE "\"\nfile_end:\n.previous\n");
+extern const uint8_t file[], file_end[];
 
 /* STACK: bytes of operand stack, on the command line. */
 static uint64_t pool[512 * 1024 / 8];
@@ -59,7 +59,12 @@ void engine_start(void)
   require(wasm_runtime_full_init(&init), "the runtime does not start\n");
   wasm_runtime_set_log_level(WASM_LOG_LEVEL_FATAL);
   after_init = used();
-  wasm_module_t module = wasm_runtime_load(file, (uint32_t)(file_end - file), why, sizeof why);
+  LoadArgs load;
+  memset(&load, 0, sizeof load);
+  load.name = "";
+  load.wasm_binary_freeable = true;
+  wasm_module_t module =
+      wasm_runtime_load_ex((uint8_t *)(uintptr_t)file, (uint32_t)(file_end - file), &load, why, sizeof why);
   require(module != NULL, why);
   after_load = used();
   instance = wasm_runtime_instantiate(module, STACK, 0, why, sizeof why);

@@ -109,7 +109,7 @@ translated to C by wasm2c, with its bounds checks, and compiled by gcc \`-O2\`.
 - *WAMR*: the same calls in WAMR's fast interpreter on the same core, compiled with \`-O2\`; every result and the memory after
   them are those of V8.
 - *pool*: the most that the fast interpreter ever takes for an agent from its pool: module, instance with linear memory,
-  execution environment with 4,096 bytes of operand stack. The module's file is in RAM beside it. 32 bit is the Cortex-M4.
+  execution environment with 4,096 bytes of operand stack. The module's file stays in flash. 32 bit is the Cortex-M4.
 `;
 
 const number = (value: number): string => value.toLocaleString("en-US");

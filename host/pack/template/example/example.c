@@ -33,10 +33,10 @@ static int32_t run(const char *secret) {
   static const char flash[] = FLASH;
   const struct alink_document documents[] = {{identity, (uint32_t)strlen(identity)}, {flash, sizeof flash - 1}};
   const struct alink_agent_options options = {
-      .module = agent_wasm, .module_size = agent_wasm_size,
+      .module = agent_wasm, .module_size = agent_wasm_size, .module_in_flash = ALINK_MODULE_IN_FLASH,
       .pool = alink_pool, .pool_size = alink_pool_size, .stack_size = ALINK_STACK_BYTES,
       .documents = documents, .document_count = sizeof documents / sizeof documents[0],
-      .secret = {secret, (uint32_t)strlen(secret)},
+      .secret = {secret, (uint32_t)strlen(secret)}, .module_digest = agent_wasm_digest,
       .on_event = on_event,
   };
   int32_t result = alink_agent_start(&agent, &options);

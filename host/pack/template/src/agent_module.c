@@ -14,5 +14,10 @@
 
 const uint32_t agent_wasm_size = AGENT_WASM_SIZE;
 
+#ifndef AGENT_WASM_SHA256
+#error "the module's header lacks AGENT_WASM_SHA256, its 32 bytes: a snapshot of another build would not be noticed"
+#endif
+const uint8_t agent_wasm_digest[32] = {AGENT_WASM_SHA256};
+
 uint64_t alink_pool[(ALINK_POOL_BYTES + 7) / 8];
 const uint32_t alink_pool_size = sizeof alink_pool;

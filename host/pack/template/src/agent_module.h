@@ -22,9 +22,28 @@
 #endif
 #endif
 
-/** The module, in RAM: the runtime writes into it, so it is loaded once. */
-extern uint8_t agent_wasm[];
+/**
+ * 1: the module stays in flash, which saves as much RAM as it is long. The fast interpreter can do that. The classic one
+ * rewrites the bytes that it runs, so for it they are in RAM.
+ */
+#ifndef ALINK_MODULE_IN_FLASH
+#ifdef CONFIG_ALINK_MODULE_IN_FLASH
+#define ALINK_MODULE_IN_FLASH 1
+#else
+#define ALINK_MODULE_IN_FLASH 0
+#endif
+#endif
+#if ALINK_MODULE_IN_FLASH
+#define ALINK_MODULE_CONST const
+#else
+#define ALINK_MODULE_CONST
+#endif
+
+/** The module. */
+extern ALINK_MODULE_CONST uint8_t agent_wasm[];
 extern const uint32_t agent_wasm_size;
+/** SHA-256 of the module. */
+extern const uint8_t agent_wasm_digest[32];
 
 /** ALINK_POOL_BYTES for the runtime. */
 extern uint64_t alink_pool[];
