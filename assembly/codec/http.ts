@@ -192,8 +192,9 @@ function statusLine(r: HttpResponse, byte: u32): i32 {
   if (i < 7) return byte == load<u8>(S("HTTP/1.") + i, 1) ? HttpResult.NeedMore : Code.BadMessage;
   if (i == 8) return byte == 0x20 ? HttpResult.NeedMore : Code.BadMessage;
   if (digit > 9) return Code.BadMessage;
-  if (i == 7) r.minor = digit;
-  else r.status = r.status * 10 + digit;
+  if (i == 7) {
+    if (WITH_CHUNKED) r.minor = digit;
+  } else r.status = r.status * 10 + digit;
   return HttpResult.NeedMore;
 }
 
@@ -324,9 +325,9 @@ function complete(r: HttpResponse): i32 {
     return HttpResult.NeedMore;
   }
   // Both at once is how one response is smuggled into another.
-  if (r.chunked && (r.hasLength || r.minor == 0)) return Code.BadMessage;
+  if (WITH_CHUNKED && r.chunked && (r.hasLength || r.minor == 0)) return Code.BadMessage;
   if (r.status == 204 || r.status == 304) {
-    r.chunked = false;
+    if (WITH_CHUNKED) r.chunked = false;
     r.hasLength = true;
     r.contentLength = 0;
   }

@@ -89,7 +89,9 @@ function refuse(o: Offer, code: i32): void {
 
 /** Names in the order of Field. */
 function fieldOf(ptr: usize, len: u32): Field {
-  const names = L("version url size sign signMethod md5 module isDiff files dProtocol digestsign");
+  const names = WITH_SIGNATURES
+    ? L("version url size sign signMethod md5 module isDiff files dProtocol digestsign")
+    : L("version url size sign signMethod md5 module isDiff files dProtocol");
   return wordIndex(ptr, len, names, false);
 }
 
@@ -97,7 +99,7 @@ function fieldOf(ptr: usize, len: u32): Field {
 export function offerKey(o: Offer, r: JsonReader): void {
   o.any = true;
   o.field = fieldOf(jsonKeyPtr(r), r.keyLen);
-  if (o.field == Field.Signature && (!WITH_SIGNATURES || o.signature == 0)) o.field = Field.None;
+  if (WITH_SIGNATURES && o.field == Field.Signature && o.signature == 0) o.field = Field.None;
   if (o.brief && (o.field == Field.Url || (WITH_SIGNATURES && o.field == Field.Signature))) {
     o.urlLength = 1;
     o.field = Field.None;

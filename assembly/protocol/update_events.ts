@@ -16,6 +16,7 @@ import { describe } from "./describe";
 import { eventOf, eventEnd, Events } from "./events";
 import * as events from "./events";
 import { Digest, digestLength } from "../crypto/hmac";
+import { WITH_CONFIRM } from "../profile";
 import { UpdateState, updateDigest, updateFrom, updateVersion } from "./update_state";
 
 /** Longest description, bytes (Alink §7). */
@@ -48,7 +49,7 @@ export function emitOffered(e: Events, s: UpdateState, ask: bool): void {
   putVersion(w, s);
   putSize(w, s.size);
   putText(w, s.method == Digest.Md5 ? S(',"signMethod":"md5"') : S(',"signMethod":"sha256"'));
-  putText(w, ask ? S(',"confirm":true') : S(',"confirm":false'));
+  putText(w, WITH_CONFIRM && ask ? S(',"confirm":true') : S(',"confirm":false'));
   eventEnd(e, Event.UpdateOffered);
 }
 
