@@ -16,11 +16,11 @@ export const TABLE: usize = 1024;
  * By byte x: S(x) in the small grade; else the column MixColumns(S(x), 0, 0, 0), little-endian. The host grade has three
  * more tables behind it, for S(x) in the column's other places.
  */
-export const T = memory.data(SMALL ? 256 : HOST ? 4096 : 1024, 16);
+export const T = memory.data(SMALL ? 512 : HOST ? 4096 : 1024, 16);
 /** By byte S(x): the column InvMixColumns(x, 0, 0, 0), and as above. The small grade has none. */
 export const TI: usize = SMALL ? 0 : memory.data(HOST ? 4096 : 1024, 16);
-/** By byte S(x): x. */
-export const INVERSE = memory.data(256);
+/** By byte S(x): x. The small grade indexes both tables from T, so they are one. */
+export const INVERSE: usize = SMALL ? T + 256 : memory.data(256);
 
 /** GF(2^8), four bytes at a time. */
 @final

@@ -21,7 +21,7 @@ class Column {
     return word ^ Field.times(Field.times(word ^ rotl<u32>(word, 16)));
   }
 
-  /** SubBytes and ShiftRows, or InvSubBytes when `box` is where INVERSE begins in T: a byte of each word. */
+  /** SubBytes and ShiftRows, or InvSubBytes when `box` is where INVERSE begins, counted from T: a byte of each word. */
   @inline static substitute(a: u32, b: u32, c: u32, d: u32, box: u32): u32 {
     return (
       load<u8>((a & 0xff) + box, T) |

@@ -37,9 +37,6 @@ const POOL =
 
 /** Figures above their budget, known and held by the ratchet; each with what would bring it down. */
 export const ABOVE: Record<string, string> = {
-  "sha256, Cortex-M4": "the round constants come from memory, and each load pays for its check",
-  "agent-coap.wasm: wake, post confirmed, Cortex-M4":
-    "half of it is AES by S-boxes alone; tables of columns would be quicker and do not fit the memory",
   "agent-lite.wasm: pool, 32 bit": POOL,
   "agent-lite.wasm: pool, 64 bit": POOL,
 };
