@@ -45,7 +45,7 @@ export const MQTT_TX: i32 = LITE ? 1280 : abi.MQTT_TX;
 /** One half of the HTTP window and one flash block, bytes; a power of two, and MARK_INTERVAL (image.ts) at most. */
 export const HTTP_BLOCK: i32 = LITE ? 1024 : WIDE ? 16384 : abi.HTTP_BLOCK;
 /** Bytes hashed in one step: bounds the work of a call. */
-export const HASH_SLICE: u32 = WIDE ? 8192 : 512;
+export const HASH_SLICE: u32 = WIDE ? 8192 : LITE ? 448 : 512;
 /** Bytes read back at a time; the journal's two pages of 256 have room there. */
 export const READ_BACK: u32 = WIDE ? 16384 : LITE ? 512 : 1024;
 /** Bytes erased at a time, rounded up to sectors; 0 = a sector. */

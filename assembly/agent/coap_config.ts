@@ -252,8 +252,10 @@ export function endpointPeer(): bool {
     if (port != 0) {
       number = number * 10 + c - 48;
       if (c - 48 >= 10 || number > 65535) return false;
-    } else if (c == 0x3a && !bracket && at != host) port = at;
-    else if ((c | 6) == 0x5f && c != 0x5f) bracket = c == 0x5b;
+    } else if (c == 0x3a && !bracket) {
+      if (at == host) return false;
+      port = at;
+    } else if ((c | 6) == 0x5f && c != 0x5f) bracket = c == 0x5b;
   }
   if (bracket || (port != 0 && number == 0)) return false;
   copy(field + 1, litPtr(S("udp://")), 6);

@@ -69,7 +69,8 @@ export function post(kind: i32, length: i32): i32 {
 export function reply(token: i32, code: i32, length: i32): i32 {
   fault(Code.Ok, 0);
   if (!AGENT.assembled) return Code.BadState;
-  if (inCap() == 0) return fault(Code.Busy, 0);
+  // what a pull brings may take the place of the set that this answers
+  if (inCap() == 0 || SESSION.request == Request.Pull) return fault(Code.Busy, 0);
   if (token <= 0 || load<i32>(REPLY_TAGS) != token || length < 0 || length > IN_WINDOW)
     return fault(Code.BadArgument, IN_WINDOW);
   if (length == 0) {

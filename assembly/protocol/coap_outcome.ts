@@ -12,8 +12,9 @@ export function backoff(s: CoapSession): u32 {
   return backoffNext(s.backoff, s.exchange.random, BACKOFF_BASE, BACKOFF_LONGEST);
 }
 
-/** Nothing is in hand any more, a half-read response neither. */
+/** Nothing is in hand any more, a half-read response neither: a token of which the key is not known is none. */
 export function idle(s: CoapSession): void {
+  if (s.request == Request.Auth) store<u8>(s.token, 0);
   s.exchange.rxLen = 0;
   s.received = 0;
   s.step = Step.Idle;
@@ -22,10 +23,10 @@ export function idle(s: CoapSession): void {
 
 /** Give the request in hand up, for now: nobody knows whether it arrived. */
 export function forsake(s: CoapSession): void {
-  s.resent = s.request >= Request.Property;
-  if (!s.resent) s.request = Request.None;
   exchangeDrop(s.exchange);
   idle(s);
+  s.resent = s.request >= Request.Property;
+  if (!s.resent) s.request = Request.None;
 }
 
 /** The platform cannot be reached or says no: take the link down and try again after `retry` ms. */
@@ -46,6 +47,8 @@ export function done(s: CoapSession, status: i32): void {
   s.request = Request.None;
   idle(s);
   s.resent = false;
+  // a token that is refused again at the next request is replaced again
+  s.unauthorized = 0;
   if (request == Request.Inform) s.informed = true;
   if (request >= Request.Property) {
     s.offer = Request.None;

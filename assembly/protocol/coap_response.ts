@@ -20,6 +20,8 @@ const REFUSED: u32 = 300000;
 const RETRY: u32 = 1000;
 /** Times a data request is sent again after 5.xx or an interrupted transfer. */
 const FAILURES: u32 = 4;
+/** The application's answer to a property set is waited for before the next is asked for, ms. */
+const ANSWER: u32 = 10000;
 /** Bytes of a response that are read in one step. */
 const SLICE: u32 = 48;
 /** Bytes of text that are made of CBOR in one step. */
@@ -35,7 +37,11 @@ export function respond(s: CoapSession): void {
   s.szx2 = block & 7;
   s.more = (block & 8) != 0;
   const part = s.more && m.payloadLen != (<u32>16) << s.szx2;
-  if (s.szx2 == 7 || part || (block >>> 4) << (s.szx2 + 4) != s.received) return again(s, 0);
+  if (s.szx2 == 7 || part || (block >>> 4) << (s.szx2 + 4) != s.received) {
+    // data requests have their tries; signing in has none but this
+    if (s.request == Request.Auth) return lose(s, Code.BadMessage, 0, backoff(s));
+    return again(s, 0);
+  }
   // a later block need not say the format again
   if (s.received == 0 || e.format >= 0) s.binary = e.format == ContentFormat.Cbor;
   if (s.received == 0) {
@@ -105,19 +111,19 @@ function slice(s: CoapSession): void {
 function finish(s: CoapSession, whole: bool): void {
   s.backoff.attempt = 0;
   if (s.request == Request.Auth) return signedIn(s, whole);
-  s.unauthorized = 0;
   if (s.request == Request.Pull) {
     // what came may not be the last that waits
     s.pull = whole && s.reply.messages != 0;
     s.pullAt = s.now + s.pullMs;
+    s.holdAt = s.now + ANSWER;
   }
   done(s, s.reply.number != 0 && whole ? s.reply.number : 200);
 }
 
 /** /auth was answered: the key is bytes 8 to 23 of SHA-256(DeviceSecret "," random). */
 function signedIn(s: CoapSession, whole: bool): void {
-  idle(s);
   s.request = Request.None;
+  idle(s);
   if (!whole || litLen(s.token) == 0 || litLen(s.nonce) == 0) {
     store<u8>(s.token, 0);
     return lose(s, Code.BadMessage, 0, backoff(s));

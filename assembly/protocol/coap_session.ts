@@ -15,6 +15,9 @@ import { backoff, done, forsake, lose } from "./coap_outcome";
 import { read, respond } from "./coap_response";
 import { CoapSession, Link, Request, Step, Tell } from "./coap_task";
 
+/** A session with nothing to do looks at the clock so often, ms: the clock wraps at 2^32. */
+const IDLE: i32 = 1 << 30;
+
 /** A bounded piece of work; there must be room for events. -> whether there is more to do now. */
 export function sessionStep(s: CoapSession): bool {
   const e = s.exchange;
@@ -66,8 +69,12 @@ function choose(s: CoapSession): bool {
       s.request = Request.Inform;
       s.lastId += 1;
     } else if (s.offer != Request.None) s.request = s.offer;
-    else if (s.pull || (s.pullMs != 0 && reached(s.now, s.pullAt))) s.request = Request.Pull;
-    else return false;
+    else if (pullDue(s) && reached(s.now, pullTime(s))) s.request = Request.Pull;
+    else {
+      // it stays near the clock, which wraps
+      s.dueAt = s.now;
+      return false;
+    }
   }
   s.offset = 0;
   s.step = Step.Compose;
@@ -79,6 +86,18 @@ function choose(s: CoapSession): bool {
     s.sequence += 1;
   }
   return true;
+}
+
+/** Whether a pull is wanted, now or at a time. */
+function pullDue(s: CoapSession): bool {
+  return s.pull || s.pullMs != 0;
+}
+
+/** When the wanted pull may go. */
+function pullTime(s: CoapSession): u32 {
+  const at = s.pull ? s.now : s.pullAt;
+  // the number of a property set that waits for the application
+  return load<u32>(s.reply.tags) != 0 && reached(s.holdAt, at) ? s.holdAt : at;
 }
 
 /** A datagram is there. */
@@ -96,8 +115,10 @@ export function sessionTimeout(s: CoapSession): i32 {
   let at = s.dueAt;
   if (s.link == Link.Up) {
     if (s.step == Step.Await) return exchangeTimeout(s.exchange);
-    if (s.pullMs != 0 && s.offer == Request.None && reached(s.pullAt, at)) at = s.pullAt;
-    else if (s.pullMs == 0 && s.step == Step.Idle && reached(s.now, at)) return -1;
+    if (pullDue(s)) {
+      const pull = pullTime(s);
+      if (s.offer == Request.None && reached(pull, at)) at = pull;
+    } else if (s.step == Step.Idle && reached(s.now, at)) return IDLE;
   }
   return reached(s.now, at) ? 0 : <i32>(at - s.now);
 }

@@ -103,6 +103,8 @@ export class CoapSession {
   /** Nothing is begun before this. */
   dueAt: u32 = 0;
   pullAt: u32 = 0;
+  /** While a property set waits for the application nothing is pulled before this, for the next one would take its place. */
+  holdAt: u32 = 0;
   /** A set of `Tell`. */
   tell: u32 = 0;
   status: i32 = 0;
@@ -116,7 +118,7 @@ export class CoapSession {
   stopping: bool = false;
   /** The version was told since the start. */
   informed: bool = false;
-  /** Refusals of the token without a success in between, and answers 5.xx. */
+  /** Refusals of the token under this request, and answers 5.xx. */
   unauthorized: u32 = 0;
   failures: u32 = 0;
   fault: i32 = 0;

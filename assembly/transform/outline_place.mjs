@@ -61,7 +61,11 @@ export class Place {
   take() {
     for (const node of this.nodes) if (!this.visit(node)) return false;
     if (this.args.length > PARAMETERS) return false;
-    for (const arg of this.args) for (const local of effects(arg).sets) if (this.params.has(local)) return false;
+    for (const arg of this.args) {
+      for (const local of effects(arg).sets) if (this.params.has(local)) return false;
+      // in a loop it would ask for what the statements left in it the time before
+      if (this.asksOwn(arg)) return false;
+    }
     const ownUses = this.uses();
     for (const local of this.own.keys()) if (ownUses.get(local) !== this.fn.uses.get(local)) return false;
     this.result = this.nodes.at(-1).type;
@@ -126,6 +130,15 @@ export class Place {
     return true;
   }
 
+  /** Whether the operand uses a local that belongs to the new function. */
+  asksOwn(node) {
+    let asks = false;
+    walk([node], (one) => {
+      asks ||= hasLocal(one) && this.own.has(one.local);
+    });
+    return asks;
+  }
+
   /** An operand that becomes an argument: it is then evaluated before all that stands before it. */
   hole(node) {
     const it = effects(node);
@@ -133,11 +146,7 @@ export class Place {
     if (!trivial(node) && this.inside > 0) return false;
     if (it.writes && (this.wrote || this.read)) return false;
     if (it.reads && this.wrote) return false;
-    let fine = true;
-    walk([node], (one) => {
-      if (hasLocal(one) && this.own.has(one.local)) fine = false;
-    });
-    if (!fine) return false;
+    if (this.asksOwn(node)) return false;
     for (const local of it.sets) if (this.params.has(local)) return false;
     this.key += `h${this.args.length}${node.type}.`;
     this.args.push(node);

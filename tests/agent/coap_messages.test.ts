@@ -25,30 +25,62 @@ test("messages of the platform are pulled, handed over whole and answered", asyn
     );
     assert.equal(rig.post(Post.Pull, ""), Code.Ok);
     rig.advance(1000);
-    const [first, second, none] = rig.named("property.set");
+    const pulls = (): number => peer.uplinks.filter(({ path }) => path === "pull").length;
+    const [first] = rig.named("property.set");
     assert.deepEqual(first!.params, params);
+    assert.equal(pulls(), 1, "the next is asked for when this one is answered");
+    assert.equal(rig.agent.reply(first!.token as number, 200, Buffer.alloc(0)), Code.Ok);
+    rig.advance(1000);
+    assert.equal(
+      peer.uplinks
+        .find(({ path }) => path.endsWith("set_reply"))!
+        .payload.toString()
+        .includes(id),
+      true,
+    );
+    const [, second, none] = rig.named("property.set");
     assert.deepEqual(second!.params, { b: 2 });
     assert.equal(none, undefined);
-    assert.equal(peer.uplinks.filter(({ path }) => path === "pull").length, 4, "until nothing waits");
-    assert.equal(
-      rig.agent.reply(first!.token as number, 200, Buffer.alloc(0)),
-      Code.BadArgument,
-      "only the last waits",
-    );
+    assert.equal(pulls(), 3, "the second message was not for it, and the third waits for its answer");
     assert.equal(rig.agent.reply(second!.token as number, 200, Buffer.from('{"c":3}')), Code.Ok);
-    rig.advance(1000);
+    rig.advance(25);
     const reply = peer.uplinks.at(-1)!;
     assert.equal(reply.path, `${topic.slice(1)}_reply`.replace(/^/, "topic/"));
     assert.equal(reply.payload.toString(), '{"id":5,"code":200,"data":{"c":3}}');
+    rig.advance(1000);
+    assert.equal(pulls(), 4, "until nothing waits");
     assert.equal(rig.agent.reply(second!.token as number, 200, Buffer.alloc(0)), Code.BadArgument, "once");
     peer.queue.push({ topic, payload: { id: JSON.parse(id), params: {} } });
     rig.post(Post.Pull, "");
     rig.advance(1000);
     assert.equal(rig.agent.reply(rig.named("property.set")[2]!.token as number, -5, Buffer.alloc(0)), Code.Ok);
     rig.advance(1000);
-    assert.equal(peer.uplinks.at(-1)!.payload.toString(), `{"id":${id},"code":-5,"data":{}}`);
+    const last = peer.uplinks.filter(({ path }) => path.endsWith("set_reply")).at(-1)!;
+    assert.equal(last.payload.toString(), `{"id":${id},"code":-5,"data":{}}`);
     assert.deepEqual(rig.named("fault"), []);
   }
+});
+
+test("a property set that nobody answers holds the next one back for ten seconds; an answer never goes under another id", async () => {
+  const { rig, peer } = await connected();
+  const topic = `/sys/${productKey}/${deviceName}/thing/service/property/set`;
+  for (const id of [111, 222]) peer.queue.push({ topic, payload: { id, params: { n: id } } });
+  rig.post(Post.Pull, "");
+  rig.advance(9000);
+  const [first] = rig.named("property.set");
+  assert.equal(rig.named("property.set").length, 1);
+  const before = rig.sent.length;
+  assert.ok(rig.advance(3000, () => rig.sent.length > before));
+  assert.equal(rig.agent.reply(first!.token as number, 200, Buffer.alloc(0)), Code.Busy, "the pull is not over");
+  rig.advance(1000);
+  assert.equal(rig.agent.reply(first!.token as number, 200, Buffer.alloc(0)), Code.BadArgument, "its id is gone");
+  const [, second] = rig.named("property.set");
+  assert.equal(rig.agent.reply(second!.token as number, 200, Buffer.alloc(0)), Code.Ok);
+  rig.advance(1000);
+  const replies = peer.uplinks
+    .filter(({ path }) => path.endsWith("set_reply"))
+    .map(({ payload }) => payload.toString());
+  assert.deepEqual(replies, ['{"id":222,"code":200,"data":{}}']);
 });
 
 test("pulls by itself at the interval of the configuration", async () => {

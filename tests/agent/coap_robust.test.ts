@@ -10,7 +10,7 @@ import { wasm } from "../paths.js";
 import { CoapPeer, type Uplink } from "./coap_peer.js";
 import { CoapRig, identity, type Message, module, seeded } from "./coap_rig.js";
 import { bytes, edits, HAND_MADE, json } from "./hostile_input.js";
-import { Counter } from "./operations.js";
+import { Counter, countingAgent } from "./operations.js";
 
 const { productKey, deviceName } = identity;
 const SET = `/sys/${productKey}/${deviceName}/thing/service/property/set`;
@@ -149,22 +149,10 @@ const dearest = new Map<string, number>();
 function count(rig: CoapRig): () => number {
   let sum = 0;
   const snapshot = rig.agent.snapshot();
-  const inner = new WebAssembly.Instance(counting).exports as unknown as AgentExports & {
-    opsRead: () => number;
-    opsReset: () => void;
-  };
-  const wrapped: Record<string, unknown> = { ...inner };
-  for (const [name, call] of Object.entries(inner)) {
-    if (typeof call !== "function") continue;
-    wrapped[name] = (...args: number[]): number => {
-      inner.opsReset();
-      const result = (call as (...args: number[]) => number)(...args);
-      sum += inner.opsRead();
-      dearest.set(name, Math.max(dearest.get(name) ?? 0, inner.opsRead()));
-      return result;
-    };
-  }
-  rig.agent = new Agent(wrapped as unknown as AgentExports);
+  rig.agent = countingAgent(counting, (name, ops) => {
+    sum += ops;
+    dearest.set(name, Math.max(dearest.get(name) ?? 0, ops));
+  });
   rig.agent.restore(snapshot);
   return () => sum;
 }

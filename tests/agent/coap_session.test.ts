@@ -106,6 +106,89 @@ test("a token that is refused again and again ends the post with 401, not the se
   assert.equal(peer.auths.length, 2);
 });
 
+test("a post after one that ended with 401 has the token replaced again", async () => {
+  const { rig, peer } = await connected();
+  peer.answer = ({ path }) => (path === POST ? { code: "4.01" } : undefined);
+  const lost = rig.post(Post.Property, '{"a":1}');
+  rig.advance(5000);
+  assert.deepEqual(posted(rig, lost), [{ event: "property.posted", id: lost, code: 401 }]);
+  peer.answer = () => undefined;
+  peer.forget();
+  const id = rig.post(Post.Property, '{"a":2}');
+  rig.advance(5000);
+  assert.deepEqual(posted(rig, id), [{ event: "property.posted", id, code: 200 }]);
+});
+
+test("a device that stays awake for months posts on", async () => {
+  for (const pullInterval of [0, 86_400]) {
+    const { rig } = await connected({ pullInterval });
+    for (let month = 0; month < 4; month++) {
+      rig.advance(30 * 86_400_000);
+      const id = rig.post(Post.Property, `{"month":${month}}`);
+      rig.advance(5000);
+      assert.deepEqual(posted(rig, id), [{ event: "property.posted", id, code: 200 }], `month ${month}`);
+    }
+  }
+});
+
+test("a token whose key has not come is none: nothing is sent under it", async () => {
+  const rig = await CoapRig.create();
+  const peer = new CoapPeer(rig);
+  const whole = peer.received.bind(peer);
+  let cut = 0;
+  // the first blocks of two answers to /auth, the token in each; the rest never comes
+  peer.received = (bytes, now) => {
+    const request = packet.parse(bytes);
+    // a request for a further block has no body
+    if (cut === 2) return request.payload.length > 0 ? whole(bytes, now) : undefined;
+    if (cut++ > 0) return;
+    rig.feed(
+      packet.generate({
+        ack: true,
+        code: "2.05",
+        messageId: request.messageId,
+        token: request.token,
+        options: [{ name: "Block2", value: Buffer.of(0x0a) }],
+        payload: Buffer.from(`{"token":"${"t".repeat(32)}","seqOffset":1,`.padEnd(64)),
+      } as Parameters<typeof packet.generate>[0]),
+    );
+    cut = 1;
+  };
+  rig.advance(200_000);
+  cut = 2;
+  rig.advance(400_000);
+  assert.ok(peer.uplinks.length > 0, "it signs in anew");
+  assert.deepEqual(
+    peer.uplinks.filter(({ token }) => !peer.sessions.has(token)),
+    [],
+  );
+  for (const datagram of rig.sent) assert.ok(!datagram.includes("t".repeat(32)));
+});
+
+test("a malformed answer to /auth is followed by a back-off", async () => {
+  const rig = await CoapRig.create();
+  let requests = 0;
+  rig.far = {
+    received: (bytes) => {
+      const request = packet.parse(bytes);
+      requests += 1;
+      rig.feed(
+        packet.generate({
+          ack: true,
+          code: "2.05",
+          messageId: request.messageId,
+          token: request.token,
+          options: [{ name: "Block2", value: Buffer.of(0x07) }],
+          payload: Buffer.from("{}"),
+        } as Parameters<typeof packet.generate>[0]),
+      );
+    },
+  };
+  rig.advance(60_000);
+  assert.ok(requests > 1 && requests < 30, `${requests} requests in a minute`);
+  assert.ok(rig.named("device.disconnected").length > 0);
+});
+
 test("5.00 is retried after a second, at /auth and at a post; in the end it is told", async () => {
   const rig = await CoapRig.create();
   const peer = new CoapPeer(rig);

@@ -7,10 +7,12 @@ import { test } from "node:test";
 import { Boot, Channel, Closed, Code, Post, Want } from "../../host/abi.js";
 import type { AgentError } from "../../host/agent.js";
 import { wasm } from "../paths.js";
+import { Counter, countingAgent } from "./operations.js";
 import { Broker, module as full, identity, layout, Rig, type RigOptions } from "./rig.js";
 import { chunked, fileServer, response, Web } from "./web.js";
 
 const module = new WebAssembly.Module(readFileSync(wasm("agent-lite")));
+const counting = new Counter(readFileSync(wasm("agent-lite"))).build();
 const { productKey, deviceName } = identity;
 const SYS = `/sys/${productKey}/${deviceName}/thing`;
 const FILE = Buffer.concat(Array.from({ length: 300 }, (_, i) => createHash("sha256").update(`${i}`).digest()));
@@ -27,7 +29,11 @@ for (const [signMethod, method] of [
   ["hmacmd5", "md5"],
 ] as const)
   test(`connect, report, be set, and update, with ${signMethod} and ${method}`, async () => {
-    const { rig, broker } = await connected({ configuration: { signMethod } });
+    let most = 0;
+    const agent = countingAgent(counting, (_, ops) => {
+      most = Math.max(most, ops);
+    });
+    const { rig, broker } = await connected({ agent, configuration: { signMethod } });
     const [connect] = broker.of("connect");
     assert.equal(
       connect!.password!.toString(),
@@ -56,6 +62,7 @@ for (const [signMethod, method] of [
     broker.publish(`/ota/device/upgrade/${productKey}/${deviceName}`, { code: "1000", data, id: 1 });
     rig.settle();
     assert.ok(rig.restart, JSON.stringify(rig.events.at(-1)));
+    assert.ok(most > 30_000 && most <= 50_000, `a call took ${most} operations`);
     const from = layout.slots[1]![0]!;
     assert.deepEqual(Buffer.from(rig.flash.subarray(from, from + FILE.length)), FILE);
     const next = await connected({ configuration: { signMethod }, flash: rig.flash, booted: [1, Boot.Trial, 0] });
@@ -134,6 +141,27 @@ const offer = { size: FILE.length, version: "3.0.0", url: "https://f.example/fw.
 function push(broker: Broker, data: Record<string, unknown>): void {
   broker.publish(`/ota/device/upgrade/${productKey}/${deviceName}`, { code: "1000", data, id: 1 });
 }
+
+for (const status of ["503 Service Unavailable", "429 Too Many Requests", "403 Forbidden"])
+  test(`${status} in chunks is ${status}: the update goes on`, async () => {
+    const { rig, broker } = await connected();
+    const serve = fileServer(FILE);
+    const busy = response(status, { "Transfer-Encoding": "chunked" }, chunked(Buffer.from("<Error>busy</Error>"), 8));
+    let answers = 0;
+    new Web(rig, (request) => (answers++ === 0 ? { bytes: busy, end: Closed.Peer } : serve(request)));
+    const asked = (): number => broker.payloads("/ota/firmware/get").length;
+    const before = asked();
+    push(broker, offer);
+    rig.settle();
+    // an address that has become invalid is asked for anew
+    if (status.startsWith("403")) {
+      assert.equal(asked(), before + 1);
+      push(broker, offer);
+    }
+    rig.advance(60_000);
+    assert.deepEqual(rig.named("update.failed"), []);
+    assert.ok(rig.restart);
+  });
 
 for (const [what, answer, code, detail] of [
   ["a redirect", () => response("302 Found", { Location: "https://f.example/other", "Content-Length": 0 }), -23, 302],

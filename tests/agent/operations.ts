@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import binaryen from "binaryen";
+import type { AgentExports } from "../../host/abi.js";
+import { Agent } from "../../host/agent.js";
 
 type Info = Record<string, unknown>;
 type Setter = (expression: number, part: number) => void;
@@ -110,4 +112,23 @@ export class Counter {
       if (costs[i] !== 0) parts.Block.insertChildAt(block, i, this.#add(costs[i]!));
     return costs[0] ?? 0;
   }
+}
+
+/** An agent of a module that `Counter.build` has made; `seen` hears of every call and its operations. */
+export function countingAgent(counting: WebAssembly.Module, seen: (name: string, ops: number) => void): Agent {
+  const inner = new WebAssembly.Instance(counting).exports as unknown as AgentExports & {
+    opsRead: () => number;
+    opsReset: () => void;
+  };
+  const wrapped: Record<string, unknown> = { ...inner };
+  for (const [name, call] of Object.entries(inner)) {
+    if (typeof call !== "function") continue;
+    wrapped[name] = (...args: number[]): number => {
+      inner.opsReset();
+      const result = (call as (...args: number[]) => number)(...args);
+      seen(name, inner.opsRead());
+      return result;
+    };
+  }
+  return new Agent(wrapped as unknown as AgentExports);
 }

@@ -109,6 +109,39 @@ test("programs of any shape do the same, in the same order", () => {
   assert.ok(smaller > 100, `only ${smaller} of 300 programs had something in common`);
 });
 
+test("what the turn of a loop before has left in a local is not lost", () => {
+  const turns = (n: number) => `(loop $l
+    (call $f (i32.add (i32.mul (local.get 1) (i32.const ${n})) (i32.const 7)))
+    (local.set 1 (call $g (local.get 0)))
+    (call $h (local.get 1) (i32.const 1111111)) (call $h (i32.const 22222) (i32.const 1111111))
+    (call $h (i32.const 33333) (i32.const 3111111)) (call $h (i32.const 433333) (i32.const 53111111))
+    (local.set 0 (i32.add (local.get 0) (i32.const ${n})))
+    (br_if $l (i32.lt_u (local.get 0) (i32.const 2${n}))))`;
+  const names = ["a", "b", "c"];
+  const functions = names.map(
+    (name, i) => `(func $${name} (export "${name}") (param i32) (local i32) ${turns(i + 3)})`,
+  );
+  // f, g and h leave behind that they were called, and with what
+  const bytes = binary(`(module (memory (export "memory") 1 1)
+    (func $push (param i32)
+      (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 4)))
+      (i32.store (i32.load (i32.const 0)) (local.get 0)))
+    (func $f (param i32) (call $push (i32.xor (local.get 0) (i32.const 1))))
+    (func $g (param i32) (result i32)
+      (call $push (local.get 0)) (i32.add (local.get 0) (i32.load (i32.const 0))))
+    (func $h (param i32 i32) (call $push (local.get 0)) (call $push (local.get 1)))
+    ${functions.join("\n")})`);
+  const tree = read(bytes);
+  outline(tree, (name) => ["push", "f", "g", "h"].includes(name));
+  const made = write(tree);
+  for (const name of names) {
+    const [before, after] = [run(Uint8Array.from(bytes)), run(made)];
+    before[name]!(1);
+    after[name]!(1);
+    assert.deepEqual(Buffer.from(after.memory.buffer, 0, 2048), Buffer.from(before.memory.buffer, 0, 2048), name);
+  }
+});
+
 test("functions that are hot are left alone", () => {
   const store = (at: number) =>
     `(i32.store (i32.const ${at}) (i32.mul (i32.add (local.get 0) (i32.const 77777)) (i32.const 99999)))`;
