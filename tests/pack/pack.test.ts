@@ -151,6 +151,8 @@ test("wrong usage ends with 2, a folder that cannot be used with 1, each with on
   for (const [args, expected, message] of [
     [[], 2, /required option '--out <dir>' not specified/],
     [["--out", directory, "--profile", "tiny"], 2, /'tiny' is invalid. Allowed choices are full, lite, coap/],
+    [["--out", ""], 2, /option '--out <dir>' argument '' is invalid\. it names a file or folder and cannot be empty/],
+    [["--out", "", "--force"], 2, /cannot be empty/],
     [["--out", file], 1, /cannot write to .*: it is a file; name another folder with --out/],
     [["--out", join(file, "below"), "--force"], 1, /cannot write to .*: a part of its path is a file/],
     [["--out", "/proc/x"], 1, /cannot write to \/proc\/x: its file system takes no folders there/],
