@@ -145,7 +145,7 @@ export const DOWNLINK_CUT_BUFFER: usize = memory.data(DOWNLINK_CUT, 4);
 // windows: the host's from the call that returns them until the matching acknowledgement
 export const MQTT_RX_WINDOW: usize = memory.data(MQTT_RX);
 export const MQTT_TX_WINDOW: usize = memory.data(MQTT_TX);
-/** Two halves of one flash block each: receive window of the HTTP channel and source of flash writes; before a download, the verification of a signature. */
+/** Two halves of one flash block each: receive window of the HTTP channel and source of flash writes; before a download, where signatures are verified, the room for that. */
 export const HTTP_WINDOW: usize = memory.data(2 * HTTP_BLOCK);
 /** Request of the HTTP channel; later the Location of a redirect; before, the signature of an offer or of the configuration's key. */
 export const HTTP_TX_WINDOW: usize = REQUEST_ROOM ? memory.data(HTTP_TX) : 0;

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { readArena } from "../host/size/arena.js";
 import { BUDGETS, type Budget, PROFILES } from "../host/size/budgets.js";
+import { leftOutTable } from "../host/size/left_out.js";
 import { root, wasm } from "./paths.js";
 
 /** The modules of the profiles that this build has. */
@@ -28,17 +29,7 @@ It is the same program for smaller parts (\`assembly/profile.ts\`): MQTT, the th
 over HTTP(S) with everything that keeps an update safe: length and digest, read-back, the journal, going on after a power
 cut, trial, confirmation and fall-back. A configuration that asks for something it does not have is refused.
 
-| left out | what it does instead |
-|---|---|
-| signatures of packages (\`updateKey\`) | \`configure\` refuses the member |
-| order of versions (\`updateFloor\`; a newer package takes the place of the one in hand) | \`configure\` refuses the member; the newer package is asked for once the one in hand is over |
-| the application's decision (\`updateConfirm\`), quiet hours (\`updateQuiet\`), rate limit (\`updateRate\`) | \`configure\` refuses the member; \`Post.UpdateAccept\` and its like are BadArgument; \`wallClock\` changes nothing |
-| SHA-1 | \`configure\` refuses \`hmacsha1\` |
-| chunked bodies | the update fails with -21 (Unsupported): object stores tell a file's length |
-| redirects | the update fails with -23 (Refused) and the status |
-| reasons in words | \`desc\` has the code and its number: \`-40; 0\`; \`docs/configuration.md\` says what a member takes |
-| MD5 at full speed | MD5 in few bytes: old packages and \`hmacmd5\` alone need it. SHA-256 is the full module's |
-| large windows | 512 bytes for a configuration or a post, 1,024 and 1,280 for MQTT, blocks of 1,024, URLs of 896; two property sets may wait for an answer |
+${leftOutTable("lite")}
 `;
 
 function measure(name: string): Budget {

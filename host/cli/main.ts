@@ -4,7 +4,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 import * as bench from "./bench.js";
 import * as flash from "./flash.js";
 import { oneLine, reportFailure } from "./output.js";
@@ -22,6 +22,20 @@ function version(): string {
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
+function path(text: string): string {
+  if (text === "") throw new InvalidArgumentError("it names a file or folder and cannot be empty");
+  return text;
+}
+
+/** Every `<file>` and `<dir>` has a name: `--out ""`, a script's variable that was never set, is not the current folder. */
+function refuseEmptyPaths(program: Command): void {
+  for (const command of program.commands) {
+    for (const option of command.options) if (/<(file|dir)>/.test(option.flags)) option.argParser(path);
+    for (const argument of command.registeredArguments) if (argument.name() === "file") argument.argParser(path);
+    refuseEmptyPaths(command);
+  }
+}
+
 function createProgram(): Command {
   const program = new Command("alink-agent")
     .description("Device agent for the Alink protocol: devices, a local platform, firmware releases.")
@@ -35,6 +49,7 @@ function createProgram(): Command {
     });
   const commands = [run, start, platform, publish, flash, replay, bench, size, pack];
   for (const command of commands) command.register(program);
+  refuseEmptyPaths(program);
   return program;
 }
 

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { PROFILES, type Profile } from "../size/budgets.js";
+import { leftOutTable } from "../size/left_out.js";
 import { readModule, sha256 } from "../size/size_map.js";
 import { amplePool, costTable, type Footprint, measuredWith } from "./costs.js";
 import { WAMR_VERSION } from "./wamr.js";
@@ -31,6 +32,9 @@ const LIBRARY = [
   ...["agent.c", "agent.h", "agent_abi.h", "boot.c", "boot.h", "capsule.c", "capsule.h", "instance.c", "instance.h"],
   ...["port.h", "sha256.c", "sha256.h", "snapshot.c"],
 ];
+
+/** Documents that error texts and README.md of a pack send to; they point to no others. */
+const DOCUMENTS = ["docs/configuration.md", "docs/coap.md"];
 
 /** The version of this package. */
 export function packageVersion(): string {
@@ -111,6 +115,13 @@ export function wasmHeader({ bytes, abiVersion }: PackedModule, name: string): s
   ].join("\n");
 }
 
+/** Text with what is for other profiles taken out: `<!-- for PROFILE PROFILE -->` to `<!-- end -->`, lines of their own. */
+function textFor(profile: Profile, text: string): string {
+  return text.replace(/<!-- for ([a-z ]+) -->\n([\s\S]*?)<!-- end -->\n/g, (_, profiles: string, part: string) =>
+    profiles.split(" ").includes(profile) ? part : "",
+  );
+}
+
 function templates(profile: Profile, module: PackedModule): PackedFile[] {
   const name = PROFILES[profile];
   const footprint = JSON.parse(readPart("docs/footprint.json")) as Footprint;
@@ -123,11 +134,12 @@ function templates(profile: Profile, module: PackedModule): PackedFile[] {
     POOL_BYTES: amplePool(footprint, name, module.bytes.length, module.memory),
     WAMR_VERSION,
     COSTS: `${costTable(footprint, name)}\n\n${measuredWith(footprint, name, sha256(module.bytes))}`,
+    LEFT_OUT: leftOutTable(profile),
     TLS_SESSION: footprint.tls.session,
   };
   return filesBelow(TEMPLATES).map((path) => ({
     path,
-    contents: readPart(posix.join(TEMPLATES, path)).replace(/@([A-Z_]+)@/g, (_, name: string) => {
+    contents: textFor(profile, readPart(posix.join(TEMPLATES, path))).replace(/@([A-Z_]+)@/g, (_, name: string) => {
       const value = values[name];
       if (value === undefined) throw new Error(`${TEMPLATES}/${path}: there is no value for @${name}@`);
       return String(value);
@@ -147,6 +159,7 @@ export function packedFiles(profile: Profile): { files: PackedFile[]; module: Pa
     { path: "LICENSE", contents: readPart("LICENSE") },
     { path: "agent.wasm", contents: module.bytes },
     { path: "src/agent_wasm.h", contents: wasmHeader(module, name) },
+    ...DOCUMENTS.map((path) => ({ path, contents: readPart(path) })),
     ...host,
     ...templates(profile, module),
   ];

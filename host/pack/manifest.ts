@@ -1,6 +1,7 @@
 // The manifest of a pack: what is in it, byte for byte, and what it needs.
 
 import { PROFILES, type Profile } from "../size/budgets.js";
+import { LEFT_OUT, type LeftOut } from "../size/left_out.js";
 import { sha256 } from "../size/size_map.js";
 import { type PackedFile, type PackedModule, packageVersion } from "./files.js";
 import { WAMR_OPTIONS, WAMR_VERSION } from "./wamr.js";
@@ -22,6 +23,8 @@ export interface Manifest {
   abiVersion: number;
   /** `source` is the module's name in the package, `memory` its static memory in bytes. */
   module: ManifestFile & { source: string; memory: number };
+  /** What the profile does without, beside the full one. */
+  leftOut: LeftOut[];
   /** `webAssembly` is the version of the specification that the module keeps to, without any proposal. */
   wamr: { tested: string; webAssembly: "1.0"; options: Record<string, 0 | 1> };
   /** Every file but the manifest. */
@@ -46,6 +49,7 @@ export function manifestOf(profile: Profile, module: PackedModule, files: Packed
       source: `${PROFILES[profile]}.wasm`,
       memory: module.memory,
     },
+    leftOut: LEFT_OUT[profile],
     wamr: { tested: WAMR_VERSION, webAssembly: "1.0", options: WAMR_OPTIONS },
     files: files.map(entryOf),
   };

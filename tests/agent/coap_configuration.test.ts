@@ -1,9 +1,12 @@
 // The configuration of the agent over CoAP: what a refusal says, and the peer that an endpoint becomes.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Code, Want } from "../../host/abi.js";
 import { Agent } from "../../host/agent.js";
+import { root } from "../paths.js";
 import { identity, module } from "./coap_rig.js";
 
 /** What the module answers to a document, to its first poll, and what it says. */
@@ -55,6 +58,19 @@ test("what is missing is named, what is unknown is told and passed over, a docum
   assert.equal(unknown.desc, "configuration: new???é is not a known key");
   for (const document of ["[]", '"text"', '{"productKey":', "{,}"])
     assert.equal((await configured(document)).desc, "configuration: document is not a JSON object", document);
+});
+
+test("of the members that only MQTT has, those of updates are told as unknown, the others are not", async () => {
+  const table = readFileSync(join(root, "docs", "configuration.md"), "utf8").split("\nOver CoAP")[0]!;
+  const members = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name!);
+  assert.ok(members.includes("updateKey") && members.includes("flash"));
+  for (const name of members.filter(
+    (one) => !(one in identity) && !["clientId", "version", "signMethod", "timestamp", "endpoint"].includes(one),
+  )) {
+    const { code, desc } = await configured(withMember({ [name]: "x" }));
+    assert.ok(code >= 0, name);
+    assert.equal(desc, name.startsWith("update") ? `configuration: ${name} is not a known key` : "", name);
+  }
 });
 
 test("an endpoint becomes the peer, or is refused", async () => {

@@ -8,9 +8,11 @@ import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import binaryen from "binaryen";
 import { ABI_VERSION } from "../../host/abi.js";
+import type { Agent } from "../../host/agent.js";
 import { amplePool, type Footprint } from "../../host/pack/costs.js";
 import type { Manifest } from "../../host/pack/manifest.js";
 import { PROFILES, type Profile } from "../../host/size/budgets.js";
+import { LEFT_OUT } from "../../host/size/left_out.js";
 import { root, wasm } from "../paths.js";
 import { command, finish, folder } from "../platform/command.js";
 
@@ -63,6 +65,68 @@ for (const profile of built)
       assert.ok(!text(out, path).includes(root), `${path} tells where it was made`);
     }
   });
+
+for (const profile of built)
+  test(`${profile}: README.md speaks of what the module does, and the manifest of what it does not`, async (t) => {
+    const out = folder(t);
+    await finish(command(t, ["pack", "--profile", profile, "--out", out]));
+    const readme = text(out, "README.md");
+    const { leftOut } = JSON.parse(text(out, "manifest.json")) as Manifest;
+    assert.deepEqual(leftOut, LEFT_OUT[profile]);
+    assert.equal(leftOut.length === 0, profile === "full");
+    assert.equal(readme.includes("## What this module leaves out"), profile !== "full");
+    for (const { what, instead } of leftOut) assert.ok(readme.includes(`| ${what} | ${instead} |`), what);
+    assert.doesNotMatch(readme, /<!--/);
+    const overTls = [/ mqtts:\/\/HOST:PORT ca\.pem device\.flash\n/, /heap \(mbedTLS/, /an update has/, /boot record/];
+    const datagrams = [/ coap:\/\/HOST:5682\n/, /`alink_agent_sleep`/, /`property\.posted`/, /nothing for TLS/];
+    const [said, unsaid] = profile === "coap" ? [datagrams, overTls] : [overTls, datagrams];
+    for (const words of said) assert.match(readme, words);
+    for (const words of unsaid) assert.doesNotMatch(readme, words);
+    if (profile === "coap") assert.doesNotMatch(readme, /mqtts|ca\.pem|slots/);
+  });
+
+test("what lite is said to leave out, its module refuses, and the full one takes", async () => {
+  const left = LEFT_OUT.lite.map(({ what }) => what).join();
+  const members = [...left.matchAll(/`(update\w+)`/g)].map(([, member]) => member!);
+  assert.deepEqual(members.sort(), ["updateConfirm", "updateFloor", "updateKey", "updateQuiet", "updateRate"]);
+  const valid: Record<string, unknown> = {
+    updateConfirm: "ask",
+    updateFloor: "1.0",
+    updateQuiet: [60, 120],
+    updateRate: 1024,
+  };
+  for (const [name, expected] of [
+    ["agent", 0],
+    ["agent-lite", -1],
+  ] as const)
+    for (const [member, value] of Object.entries(valid)) {
+      const { instance } = await WebAssembly.instantiate(readFileSync(wasm(name)));
+      const x = instance.exports as unknown as Agent["exports"];
+      const document = Buffer.from(JSON.stringify({ [member]: value }));
+      new Uint8Array(x.memory.buffer, x.inPtr(), x.inCap()).set(document);
+      let code = x.configure(document.length);
+      while (code > 0) code = x.configure(0);
+      assert.equal(Math.sign(code), expected, `${name}: ${member}`);
+    }
+});
+
+test("the documents that texts send to are in the pack, and send to no others", async (t) => {
+  const out = folder(t);
+  await finish(command(t, ["pack", "--profile", "lite", "--out", out]));
+  const packed = filesOf(out).filter((path) => path.startsWith("docs/"));
+  const said = [
+    text(out, "README.md"),
+    readFileSync(join(out, "agent.wasm"), "latin1"),
+    text(out, "example/example.c"),
+  ];
+  const named = said.flatMap((words) => [...words.matchAll(/docs\/[\w-]+\.md/g)].map(([path]) => path));
+  assert.ok(named.includes("docs/configuration.md"));
+  for (const path of named) assert.ok(packed.includes(path), path);
+  for (const path of packed) {
+    assert.equal(text(out, path), text(root, path));
+    assert.doesNotMatch(text(out, path), /\]\((?!#)/, `${path} has a link`);
+  }
+});
 
 test("what the manifest says of WebAssembly and of WAMR's options holds", async (t) => {
   const out = folder(t);
@@ -151,6 +215,8 @@ test("wrong usage ends with 2, a folder that cannot be used with 1, each with on
   for (const [args, expected, message] of [
     [[], 2, /required option '--out <dir>' not specified/],
     [["--out", directory, "--profile", "tiny"], 2, /'tiny' is invalid. Allowed choices are full, lite, coap/],
+    [["--out", ""], 2, /option '--out <dir>' argument '' is invalid\. it names a file or folder and cannot be empty/],
+    [["--out", "", "--force"], 2, /cannot be empty/],
     [["--out", file], 1, /cannot write to .*: it is a file; name another folder with --out/],
     [["--out", join(file, "below"), "--force"], 1, /cannot write to .*: a part of its path is a file/],
     [["--out", "/proc/x"], 1, /cannot write to \/proc\/x: its file system takes no folders there/],

@@ -62,6 +62,14 @@ test("wrong usage is exit code 2 and one line that says what to do", async (t) =
       /no AccessKey: set ALIBABA/,
     ],
     [["no-such-command"], /unknown command/],
+    // An empty path is no name: not the current folder, not the default.
+    [
+      ["platform", "--fixtures", "f", "--data", ""],
+      /'--data <dir>' argument '' is invalid\. it names a file or folder/,
+    ],
+    [["start", "--once", "--data", ""], /'--data <dir>' argument '' is invalid/],
+    [["run", "--device", "d", "--flash", ""], /'--flash <file>' argument '' is invalid/],
+    [["flash", "inspect", ""], /argument 'file'. it names a file or folder and cannot be empty/],
   ];
   const results = await Promise.all(cases.map(([args]) => finish(command(t, args))));
   for (const [i, [args, message]] of cases.entries()) {

@@ -20,7 +20,7 @@ import { Program } from "./footprint/program.js";
 const ACCESS_KEY = { id: "testid", secret: "testsecret" };
 const PRODUCT = "a1Packed";
 const SECRET = "secret-of-a-packed-device";
-const DEVICES = ["example", "classic", "plain", "updated"];
+const DEVICES = ["example", "classic", "plain", "updated", "datagrams"];
 /** That of example.c: the port's book-keeping of a flash image is on the heap too, and differs with its size. */
 const FLASH = {
   sector: 4096,
@@ -67,11 +67,17 @@ function build(runtime: "fast" | "classic"): string {
 }
 
 /** Run the example until the platform has its property. @returns bytes of heap at its peak */
-async function post(t: TestContext, program: string, deviceName: string, endpoint: string): Promise<number> {
+async function post(
+  t: TestContext,
+  program: string,
+  deviceName: string,
+  endpoint: string,
+  files = [platform.ready.ca, join(folder, `${deviceName}.flash`)],
+): Promise<number> {
   const posted = new Promise((resolve) => {
     platform.on("property.post", (event) => event.deviceName === deviceName && resolve(event.params));
   });
-  const args = [PRODUCT, deviceName, endpoint, platform.ready.ca, join(folder, `${deviceName}.flash`)];
+  const args = [PRODUCT, deviceName, endpoint, ...files];
   const example = new Program(program, args, { ALINK_DEVICE_SECRET: SECRET, LD_PRELOAD: heapCounter });
   t.after(() => example.stop("SIGKILL"));
   assert.deepEqual(await Promise.race([posted, example.ended]), { example: 1 }, example.stderr);
@@ -137,6 +143,15 @@ describe("a packed project on this machine", () => {
     assert.ok(plain < one && one < two);
     // The difference of two peaks at the same work; what else is on the heap at the plain one's peak varies.
     compare({ tls: { session: two - one } });
+  });
+
+  it("posts over CoAP with neither CA nor flash, as the README of that profile has it", TIMEOUT, async (t) => {
+    const packed = join(folder, "datagrams");
+    tool(process.execPath, [main, "pack", "--profile", "coap", "--out", packed]);
+    const out = join(folder, "datagrams-build");
+    buildProject(packed, out, [`-DWAMR_ROOT_DIR=${wamrRoot()}`, `-DALINK_POOL_BYTES=${1024 * 1024}`]);
+    await post(t, join(out, "alink-example"), "datagrams", platform.ready.coap!, []);
+    assert.equal(existsSync(join(folder, "datagrams.flash")), false);
   });
 
   it("says what is missing", TIMEOUT, () => {

@@ -1,7 +1,8 @@
 /*
  * The least that a firmware has to say: who it is, which flash it has, what it does with events. Copy it, and put your
  * own board's port, flash and provisioning in the places marked BOARD. On the reference port it is `alink-example`:
- *   ALINK_DEVICE_SECRET=… alink-example PRODUCT_KEY DEVICE_NAME ENDPOINT CA_FILE FLASH_FILE
+ *   ALINK_DEVICE_SECRET=… alink-example PRODUCT_KEY DEVICE_NAME ENDPOINT [CA_FILE FLASH_FILE]
+ * Over CoAP there is neither CA nor flash.
  */
 #define _XOPEN_SOURCE 700
 #include <stdio.h>
@@ -10,13 +11,14 @@
 #include "agent.h"
 #include "agent_module.h"
 
-/* BOARD: the flash, in bytes; docs of the package, "configuration", tell the rules. */
+/* BOARD: the flash, in bytes; docs/configuration.md tells the rules. Without this document there are no updates. */
 #define FLASH \
   "{\"flash\":{\"sector\":4096,\"write\":16,\"slots\":[[0,1048576],[1048576,1048576]],\"state\":[2097152,8192]," \
   "\"queue\":[2105344,8192],\"boot\":[2113536,8192]}}"
 
 static struct alink_agent agent;
 static char identity[512];
+static bool has_flash = true;
 
 /** Events come as JSON, long ones in pieces. A property set is answered; the properties go up once connected. */
 static void on_event(void *context, int32_t kind, const char *text, uint32_t length, int32_t more) {
@@ -35,7 +37,7 @@ static int32_t run(const char *secret) {
   const struct alink_agent_options options = {
       .module = agent_wasm, .module_size = agent_wasm_size, .module_in_flash = ALINK_MODULE_IN_FLASH,
       .pool = alink_pool, .pool_size = alink_pool_size, .stack_size = ALINK_STACK_BYTES,
-      .documents = documents, .document_count = sizeof documents / sizeof documents[0],
+      .documents = documents, .document_count = has_flash ? 2 : 1,
       .secret = {secret, (uint32_t)strlen(secret)}, .module_digest = agent_wasm_digest,
       .on_event = on_event,
   };
@@ -68,12 +70,13 @@ int main(int argc, char **argv) {
   const struct alink_layout layout = {4096, 16, 255, {{0, 1048576}, {1048576, 1048576}}, {2097152, 8192},
                                       {2105344, 8192}, {2113536, 8192}};
   const char *secret = getenv("ALINK_DEVICE_SECRET");
-  if (argc != 6 || secret == NULL || !identify(argv[1], argv[2], secret, argv[3])) {
-    (void)fputs("usage: ALINK_DEVICE_SECRET=… alink-example PRODUCT_KEY DEVICE_NAME ENDPOINT CA_FILE FLASH_FILE\n",
+  if ((argc != 4 && argc != 6) || secret == NULL || !identify(argv[1], argv[2], secret, argv[3])) {
+    (void)fputs("usage: ALINK_DEVICE_SECRET=… alink-example PRODUCT_KEY DEVICE_NAME ENDPOINT [CA_FILE FLASH_FILE]\n",
                 stderr);
     return 2;
   }
-  const char *wrong = alink_posix_open(argv[5], &layout, argv[4], NULL);
+  has_flash = argc == 6;
+  const char *wrong = alink_posix_open(has_flash ? argv[5] : NULL, &layout, has_flash ? argv[4] : NULL, NULL);
   if (wrong != NULL) {
     (void)fprintf(stderr, "alink-example: %s\n", wrong);
     return 1;
