@@ -1,6 +1,6 @@
 // `alink-agent run`: one device against a platform until a signal ends it.
 
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { type Command, InvalidArgumentError } from "commander";
@@ -184,7 +184,7 @@ function takeAsleep(file: string): Uint8Array | undefined {
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT" && existsSync(dirname(file))) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
       requireWritable(file, "snapshot");
       return undefined;
     }

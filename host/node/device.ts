@@ -9,7 +9,7 @@ import { type Flash, FlashImage } from "./flash.js";
 import { flashLayout } from "./flash_layout.js";
 import { Loop } from "./loop.js";
 import { isCoap, type LoadedModule, loadModule } from "./module.js";
-import { PostError, type Posted, Posts } from "./posts.js";
+import { objectJson, PostError, type Posted, Posts } from "./posts.js";
 import { RamFlash } from "./ram_flash.js";
 import { Recording, type RecordOptions } from "./recording.js";
 import { readSnapshot, type SnapshotOrigin, writeSnapshot } from "./snapshot.js";
@@ -198,12 +198,15 @@ export class Device extends EventEmitter<DeviceEvents> {
    * Report properties.
    * @param properties identifier → value
    * @returns the message's id and the platform's code (200 = done). While the link is down the post waits for it.
-   * @throws PostError: too large (says both numbers), not connected and not trying, no answer, stopped
+   * @throws PostError: no object, or not of JSON values; too large (says both numbers), not connected and not trying, no
+   *   answer, stopped
    */
-  postProperties(properties: Record<string, unknown>): Promise<Posted> {
-    const refused = this.#refusal("the property post");
-    if (refused !== undefined) return Promise.reject(refused);
-    return this.#posts.post("the property post", Post.Property, this.#encoder.encode(JSON.stringify(properties)));
+  async postProperties(properties: Record<string, unknown>): Promise<Posted> {
+    const what = "the property post";
+    const refused = this.#refusal(what);
+    if (refused !== undefined) throw refused;
+    const json = objectJson(what, "the properties", properties);
+    return this.#posts.post(what, Post.Property, this.#encoder.encode(json));
   }
 
   /**
@@ -213,8 +216,8 @@ export class Device extends EventEmitter<DeviceEvents> {
    * @param options time: when it came about, whole milliseconds since 1970, as of `Date.now()`; without one it is the
    *   platform's time of arrival
    * @returns the message's id and the platform's code (200 = done). While the link is down the post waits for it.
-   * @throws PostError: no identifier of an event, no time, too large (says both numbers), not connected and not trying,
-   *   no answer, stopped
+   * @throws PostError: no identifier of an event, no object of JSON values, no time, too large (says both numbers), not
+   *   connected and not trying, no answer, stopped
    */
   async postEvent(
     identifier: string,
@@ -226,9 +229,13 @@ export class Device extends EventEmitter<DeviceEvents> {
     if (refused !== undefined) throw refused;
     if (time !== undefined && !(Number.isSafeInteger(time) && time >= 0))
       throw new PostError(Code.BadArgument, `${what}: time takes whole milliseconds since 1970, as of Date.now()`);
+    if (typeof identifier !== "string")
+      throw new PostError(Code.BadArgument, `${what}: the identifier is a string, not ${typeof identifier}`);
     // A zero byte ends the identifier: a blank in its place is refused like any other character.
     const name = identifier.replaceAll("\0", " ");
-    return this.#posts.post(what, Post.Event, this.#encoder.encode(`${name}\0${JSON.stringify({ value, time })}`));
+    const json = objectJson(what, "the value", value);
+    const params = time === undefined ? `{"value":${json}}` : `{"value":${json},"time":${time}}`;
+    return this.#posts.post(what, Post.Event, this.#encoder.encode(`${name}\0${params}`));
   }
 
   /** Publish to an application topic at QoS 1. @returns resolves when the module took it. @throws PostError */
@@ -372,7 +379,8 @@ export class Device extends EventEmitter<DeviceEvents> {
     const reply: Reply = async (code = 200, data) => {
       if (instance !== this.#instance)
         throw new PostError(0, "the reply: the device restarted and no longer knows the request");
-      const bytes = data === undefined ? new Uint8Array(0) : this.#encoder.encode(JSON.stringify(data));
+      const bytes =
+        data === undefined ? new Uint8Array(0) : this.#encoder.encode(objectJson("the reply", "the data", data));
       await this.#posts.reply(event.token, code, bytes);
     };
     if (this.listenerCount("property.set") > 0) this.#tell(() => this.emit("property.set", event, reply));

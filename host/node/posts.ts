@@ -25,6 +25,28 @@ export class PostError extends Error {
   }
 }
 
+/**
+ * @param what the post, for the message
+ * @param part which part of it the object is, for the message
+ * @returns the object as JSON
+ * @throws PostError BadArgument, one line: it is no object, or holds what JSON has no form for
+ */
+export function objectJson(what: string, part: string, object: unknown): string {
+  let json: string | undefined;
+  try {
+    // A bigint is not written as a number: most that read JSON would round it.
+    json = JSON.stringify(object, (name, value: unknown) => {
+      if (typeof value !== "bigint") return value;
+      throw new TypeError(`${JSON.stringify(name)} is a bigint: give it as a number or a string`);
+    });
+  } catch (error) {
+    const [why] = (error as Error).message.split("\n");
+    throw new PostError(Code.BadArgument, `${what}: ${part} cannot be written as JSON: ${why}`);
+  }
+  if (json?.startsWith("{")) return json;
+  throw new PostError(Code.BadArgument, `${what}: ${part} must be an object, e.g. { temperature: 21.5 }`);
+}
+
 /** The events that answer a post. */
 type Answer = EventMap["property.posted"] | EventMap["event.posted"] | EventMap["subscribed"];
 

@@ -84,7 +84,9 @@ function propertyStatus(device: Device): Record<string, unknown>[] {
 
 /**
  * A page of the events from StartTime to EndTime, the newest first unless Asc is 1. `NextTime` is where the next page
- * begins: its EndTime, with Asc its StartTime. Without a thing model every event is of the type "info".
+ * begins: its EndTime, with Asc its StartTime. It is a time, so a page has all events of its last millisecond, which may
+ * be more than `PageSize`: the next one would begin with them again. Without a thing model every event is of the type
+ * "info".
  */
 function eventData(events: EventRecord[], values: Values): Record<string, unknown> {
   const [start, end] = [values.integer("StartTime") ?? 0, values.integer("EndTime") ?? 0];
@@ -96,10 +98,13 @@ function eventData(events: EventRecord[], values: Values): Record<string, unknow
     .filter((event) => identifier === "" || event.identifier === identifier)
     .sort((a, b) => a.time - b.time);
   if (values.integer("Asc") !== 1) found.reverse();
-  const next = found[size];
+  const last = found[size - 1]?.time;
+  const beyond = found.findIndex(({ time }, at) => at >= size && time !== last);
+  const page = beyond < 0 ? found : found.slice(0, beyond);
+  const next = found[page.length];
   return {
     List: {
-      EventInfo: found.slice(0, size).map((event) => ({
+      EventInfo: page.map((event) => ({
         EventType: "info",
         Identifier: event.identifier,
         Name: event.identifier,

@@ -48,6 +48,13 @@ static int32_t put(struct alink_agent *agent, const struct alink_mailbox *box) {
   return CALL2(agent, POST, box->kind_or_token, length);
 }
 
+/** After TooLarge: the window is less than the post, or the module says what its buffers take. */
+static uint32_t available(struct alink_agent *agent) {
+  int32_t room = CALL0(agent, IN_CAP);
+  if (agent->mailbox.length <= (uint32_t)room) room = CALL1(agent, DETAIL, ALINK_CHANNEL_APPLICATION);
+  return room < 0 ? 0 : (uint32_t)room;
+}
+
 /** Hand over what waits in the mailbox. Only the owner empties it, so once it was seen full it stays as it is. */
 static bool empty_mailbox(struct alink_agent *agent) {
   alink_port_lock(true);
@@ -55,6 +62,7 @@ static bool empty_mailbox(struct alink_agent *agent) {
   alink_port_lock(false);
   if (!full) return false;
   int32_t result = put(agent, &agent->mailbox);
+  if (result == ALINK_CODE_TOO_LARGE) agent->available = available(agent);
   /* A post that stops the module must not stop the next instance too. */
   if (agent->trapped) result = ALINK_CODE_BAD_STATE;
   else if (result == ALINK_CODE_BUSY) return false;
@@ -110,6 +118,8 @@ int32_t alink_agent_post_event(struct alink_agent *agent, const char *identifier
 int32_t alink_agent_reply(struct alink_agent *agent, int32_t token, int32_t code, const void *data, uint32_t length) {
   return fill_mailbox(agent, true, token, code, NULL, data, length);
 }
+
+uint32_t alink_agent_available(const struct alink_agent *agent) { return agent->available; }
 
 /* ---- Channels. ---- */
 

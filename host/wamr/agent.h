@@ -75,7 +75,10 @@ struct alink_agent_options {
   uint32_t pool_size;
   /** Operand stack of the interpreter, bytes; 4096 do. */
   uint32_t stack_size;
-  /** Configuration documents in their order, at most ALINK_IN_WINDOW bytes each; later members win. */
+  /**
+   * Configuration documents in their order, later members win. Each is at most as long as the module's in-window: 1024
+   * bytes, 512 in agent-lite, 640 in agent-coap.
+   */
   const struct alink_document *documents;
   uint32_t document_count;
   /** The device secret, blanked in capsules; length 0: none. */
@@ -173,6 +176,8 @@ struct alink_agent {
   /** The last result of each export. */
   int32_t results[ALINK_EXPORT_COUNT];
   struct alink_mailbox mailbox;
+  /** Bytes that the module would have taken of the last post that was TooLarge. */
+  uint32_t available;
   /** `enum alink_stop`. */
   volatile sig_atomic_t stop;
   enum { ALINK_RUNNING, ALINK_ENDING, ALINK_DISCONNECTING } phase;
@@ -239,17 +244,22 @@ bool alink_is_snapshot(const uint8_t *bytes, uint32_t length);
 const char *alink_snapshot_fault(int32_t woken);
 
 /**
- * Hand over a post (`enum alink_post`), at most ALINK_IN_WINDOW bytes, which are copied. -> Ok; Busy: the one before is
- * not taken yet; TooLarge; BadState: the agent sleeps. Any thread; the module's own answer comes by on_taken.
+ * Hand over a post (`enum alink_post`), which is copied. The mailbox has ALINK_IN_WINDOW (1024) bytes, the module's
+ * in-window as many or less: agent-lite takes 512, agent-coap 640. -> Ok; Busy: the one before is not taken yet;
+ * TooLarge: more than the mailbox has; BadState: the agent sleeps. Any thread; the module's own answer comes by on_taken,
+ * TooLarge too when it is the module that has no room for so much (alink_agent_available).
  */
 int32_t alink_agent_post(struct alink_agent *agent, int32_t kind, const void *payload, uint32_t length);
 
 /**
  * Hand over an event of the thing model: its identifier, and `length` bytes of params, a JSON object
- * `{"value":{…},"time":ms since 1970}` of which `time` may be left out; together less than ALINK_IN_WINDOW bytes.
+ * `{"value":{…},"time":ms since 1970}` of which `time` may be left out. Both and a byte between them are the post.
  * As alink_agent_post: by on_taken comes the message's id, or BadArgument when it is no identifier (ALINK_POST_EVENT).
  */
 int32_t alink_agent_post_event(struct alink_agent *agent, const char *identifier, const void *params, uint32_t length);
+
+/** After TooLarge by on_taken -> how many bytes the module would have taken. Of the owner. */
+uint32_t alink_agent_available(const struct alink_agent *agent);
 
 /** Answer the downlink request `token` with an Alink `code` and a JSON object; as alink_agent_post. */
 int32_t alink_agent_reply(struct alink_agent *agent, int32_t token, int32_t code, const void *data, uint32_t length);

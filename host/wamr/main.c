@@ -14,12 +14,13 @@
 #include "snapshot_file.h"
 
 /** POOL and STACK are generous here; docs/wamr.md tells what a board needs. */
-enum { POOL = 1024 * 1024, STACK = 8192, CAPSULE = 256 * 1024, MODULE = 512 * 1024 };
+enum { POOL = 1024 * 1024, STACK = 8192, CAPSULE = 256 * 1024, MODULE = 512 * 1024, EVENTS = 8 };
 
 static const char USAGE[] =
     "usage: alink-wamr DEVICE.json [--endpoint URL] [--ca FILE] [--flash FILE] [--allow-plain mqtt,http]\n"
     "                  [--properties JSON] [--event IDENTIFIER=JSON] [--confirm accept|later|never] [--module FILE]\n"
     "                  [--capsule FILE] [--snapshot FILE] [--memory] [--json]\n"
+    "  --event    an event to post once connected; may be given 8 times at most\n"
     "  --confirm  the answer to each update when the device file has \"updateConfirm\":\"ask\" (default: accept)\n"
     "  --module   the module (default: build/agent.wasm, build/agent-coap.wasm for a coap:// endpoint)\n"
     "  --capsule  keep what a trap leaves here (default: nowhere)\n"
@@ -27,8 +28,10 @@ static const char USAGE[] =
     "The other options, the device file and the exit codes are those of `alink-agent run`.\n";
 
 static struct {
-  const char *device, *endpoint, *ca, *flash, *allow_plain, *properties, *event, *confirm, *module, *capsule,
-      *snapshot;
+  const char *device, *endpoint, *ca, *flash, *allow_plain, *properties, *confirm, *module, *capsule, *snapshot,
+      *events[EVENTS];
+  /** What is beyond EVENTS is counted, but not kept. */
+  uint32_t event_count;
   bool memory, json;
 } options = {.confirm = "accept"};
 
@@ -37,8 +40,9 @@ static struct alink_device device;
 static uint64_t pool[POOL / sizeof(uint64_t)];
 static uint8_t capsule[CAPSULE], module_digest[ALINK_SHA256_BYTES];
 static char flash_path[ALINK_PATH], failure[ALINK_PATH + 128];
-/** Of --event. */
-static char event_identifier[ALINK_IN_WINDOW], event_params[ALINK_IN_WINDOW + 16];
+/** Of --event: `{"value":` before what was given, `}` after it, and the identifier. */
+static char event_texts[EVENTS][2][ALINK_IN_WINDOW + 16];
+static struct alink_thing_event events[EVENTS];
 static volatile sig_atomic_t ended_by;
 
 static int fail(int code, const char *what, const char *why) {
@@ -88,15 +92,19 @@ static bool parse_arguments(int argc, char **argv) {
     const char **value;
   } known[] = {{"--endpoint", &options.endpoint},       {"--ca", &options.ca},
                {"--flash", &options.flash},             {"--allow-plain", &options.allow_plain},
-               {"--properties", &options.properties},   {"--event", &options.event},
-               {"--module", &options.module},           {"--capsule", &options.capsule},
-               {"--confirm", &options.confirm},         {"--snapshot", &options.snapshot}};
+               {"--properties", &options.properties},   {"--module", &options.module},
+               {"--capsule", &options.capsule},         {"--confirm", &options.confirm},
+               {"--snapshot", &options.snapshot}};
   for (int i = 1; i < argc; i++) {
     size_t k = 0;
     while (k < sizeof known / sizeof known[0] && strcmp(argv[i], known[k].name) != 0) k++;
     if (k < sizeof known / sizeof known[0]) {
       if (++i == argc) return false;
       *known[k].value = argv[i];
+    } else if (strcmp(argv[i], "--event") == 0) {
+      if (++i == argc) return false;
+      if (options.event_count < EVENTS) options.events[options.event_count] = argv[i];
+      options.event_count++;
     } else if (strcmp(argv[i], "--json") == 0) options.json = true;
     else if (strcmp(argv[i], "--memory") == 0) options.memory = true;
     else if (argv[i][0] == '-' || options.device != NULL) return false;
@@ -118,18 +126,27 @@ static const char *check_properties(void) {
 }
 
 /** IDENTIFIER=JSON → identifier and params. -> NULL, or what is wrong with it. */
-static const char *read_event(void) {
+static const char *read_event(const char *given, uint32_t number) {
   char value[ALINK_IN_WINDOW + 1];
-  if (options.event == NULL) return NULL;
-  const char *json = strchr(options.event, '=');
+  char *identifier = event_texts[number][0], *params = event_texts[number][1];
+  const char *json = strchr(given, '=');
   size_t length = json == NULL ? 0 : strlen(++json);
-  if (strlen(options.event) >= sizeof value) return "has more bytes than the 1024 that a post takes";
+  if (strlen(given) >= sizeof value) return "has more bytes than the 1024 that a post takes";
   memcpy(value, json == NULL ? "" : json, length + 1);
   uint32_t compact = alink_json_compact(value, (uint32_t)length);
   if (compact == 0) return "takes an identifier, \"=\" and a JSON object, e.g. alarm={\"errorCode\":\"E1\"}";
-  (void)snprintf(event_identifier, sizeof event_identifier, "%.*s", (int)(json - options.event) - 1, options.event);
-  (void)snprintf(event_params, sizeof event_params, "{\"value\":%.*s}", (int)compact, value);
+  (void)snprintf(identifier, sizeof event_texts[0][0], "%.*s", (int)(json - given) - 1, given);
+  (void)snprintf(params, sizeof event_texts[0][0], "{\"value\":%.*s}", (int)compact, value);
+  events[number] = (struct alink_thing_event){identifier, params};
   return NULL;
+}
+
+/** -> NULL, or what is wrong with --event. */
+static const char *read_events(void) {
+  const char *wrong = NULL;
+  if (options.event_count > EVENTS) return "may be given 8 times at most: post the others the next time";
+  for (uint32_t i = 0; i < options.event_count && wrong == NULL; i++) wrong = read_event(options.events[i], i);
+  return wrong;
 }
 
 /** DEVICENAME.flash beside the device file; ":" is legal in a name but not in every file system. */
@@ -196,8 +213,8 @@ static int run(const uint8_t *module, uint32_t size) {
   const struct alink_program program = {.agent = &agent,
                                         .device_name = device.name,
                                         .properties = options.properties,
-                                        .event_identifier = options.event == NULL ? NULL : event_identifier,
-                                        .event_params = event_params,
+                                        .events = events,
+                                        .event_count = options.event_count,
                                         .decision = decision_of(options.confirm)};
   alink_program_begin(&program);
   int32_t result = start(&settings);
@@ -226,7 +243,7 @@ int main(int argc, char **argv) {
   }
   const char *wrong = check_properties();
   if (wrong != NULL) return fail(2, "--properties", wrong);
-  wrong = read_event();
+  wrong = read_events();
   if (wrong != NULL) return fail(2, "--event", wrong);
   if (options.allow_plain != NULL && !alink_allows_plain(options.allow_plain))
     return fail(2, "--allow-plain", "takes a list of mqtt and http, e.g. mqtt,http");

@@ -15,9 +15,16 @@ static char event[EVENT + 1], failure[512], fault[512];
 static uint32_t event_length;
 static int32_t replies[REPLIES];
 static uint32_t reply_first, reply_count;
-static bool reported, properties_due, event_due;
-/** What to check when the module does not take the post in the mailbox. */
-static const char *hint = "";
+static bool reported, properties_due;
+/** Events of the program that are not handed over yet: from here on. */
+static uint32_t next_event;
+/** What the mailbox has, or had last: for messages. */
+static struct {
+  const char *what;
+  uint32_t length;
+  /** Why the module refuses it: its BadArgument, its BadState. */
+  const char *bad, *early;
+} handed;
 /** Post that answers the question about an update; 0 = none is due. */
 static int32_t decision;
 
@@ -67,34 +74,78 @@ static void look_at_disconnect(void) {
   alink_agent_stop(program.agent);
 }
 
+static void refuse(const char *what, const char *why) {
+  char line[200];
+  (void)snprintf(line, sizeof line, "%s: %s", what, why);
+  alink_port_log(line);
+}
+
+static void refuse_large(const char *what, uint32_t length, uint32_t available) {
+  char line[120];
+  (void)snprintf(line, sizeof line, "%s takes %lu bytes, %lu are available: send less at a time", what,
+                 (unsigned long)length, (unsigned long)available);
+  alink_port_log(line);
+}
+
+/** What became of an attempt to fill the mailbox. -> whether it is to be tried again, once there is room. */
+static bool waits(int32_t result, const char *what, uint32_t length, const char *bad, const char *early) {
+  if (result == ALINK_CODE_BUSY) return true;
+  if (result == ALINK_CODE_OK) {
+    handed.what = what;
+    handed.length = length;
+    handed.bad = bad;
+    handed.early = early;
+  } else if (result == ALINK_CODE_TOO_LARGE) refuse_large(what, length, ALINK_IN_WINDOW);
+  else refuse(what, "it is given up, the device goes to sleep");
+  return false;
+}
+
+/** -> whether it is to be tried again, once there is room. */
+static bool post(int32_t kind, const char *what, const char *text, const char *bad, const char *early) {
+  uint32_t length = text == NULL ? 0 : (uint32_t)strlen(text);
+  return waits(alink_agent_post(program.agent, kind, text, length), what, length, bad, early);
+}
+
+static bool post_event(const struct alink_thing_event *what) {
+  uint32_t length = (uint32_t)strlen(what->params);
+  int32_t result = alink_agent_post_event(program.agent, what->identifier, what->params, length);
+  return waits(result, "the event post", (uint32_t)strlen(what->identifier) + 1 + length,
+               "an identifier has 1 to 50 letters, digits and \"_\", and \"property\" is none", NULL);
+}
+
+static bool reply(void) {
+  return waits(alink_agent_reply(program.agent, replies[reply_first], 200, NULL, 0), "the reply", 0,
+               "the request is not known", NULL);
+}
+
 /** The mailbox has one place: what does not fit waits for on_taken. */
 static void hand_over(void) {
-  if (properties_due) {
-    uint32_t length = (uint32_t)strlen(program.properties);
-    if (alink_agent_post(program.agent, ALINK_POST_PROPERTY, program.properties, length) != ALINK_CODE_BUSY)
-      properties_due = false;
-  }
-  if (event_due) {
-    uint32_t length = (uint32_t)strlen(program.event_params);
-    int32_t result = alink_agent_post_event(program.agent, program.event_identifier, program.event_params, length);
-    event_due = result == ALINK_CODE_BUSY;
-    if (result == ALINK_CODE_OK) hint = ": an event's identifier has 1 to 50 letters, digits and _, and is not property";
-    else if (!event_due) alink_port_log("the event has more bytes than a post takes");
-  }
-  if (decision != 0 && alink_agent_post(program.agent, decision, NULL, 0) != ALINK_CODE_BUSY) decision = 0;
-  if (reply_count > 0 && alink_agent_reply(program.agent, replies[reply_first], 200, NULL, 0) == ALINK_CODE_OK) {
+  if (properties_due)
+    properties_due = post(ALINK_POST_PROPERTY, "the property post", program.properties, "check the JSON object", NULL);
+  while (reported && next_event < program.event_count && !post_event(&program.events[next_event])) next_event++;
+  if (decision != 0 && !post(decision, "the decision on the update", NULL, "check --confirm", "none is awaited"))
+    decision = 0;
+  while (reply_count > 0 && !reply()) {
     reply_first = (reply_first + 1) % REPLIES;
     reply_count--;
   }
 }
 
 void alink_program_taken(void *context, int32_t result) {
-  char line[160];
+  char why[160];
   (void)context;
-  (void)snprintf(line, sizeof line, "the module did not take a post: code %ld%s", (long)result,
-                 result == ALINK_CODE_BAD_ARGUMENT ? hint : "");
-  if (result < 0) alink_port_log(line);
-  hint = "";
+  if (result == ALINK_CODE_TOO_LARGE)
+    refuse_large(handed.what, handed.length, alink_agent_available(program.agent));
+  else if (result == ALINK_CODE_BAD_ARGUMENT) {
+    (void)snprintf(why, sizeof why, "the module does not accept it: %s", handed.bad);
+    refuse(handed.what, why);
+  } else if (result == ALINK_CODE_BAD_STATE)
+    refuse(handed.what, handed.early != NULL ? handed.early
+                                             : "it is given up, the device goes to sleep, stopped or is not connected");
+  else if (result < 0) {
+    (void)snprintf(why, sizeof why, "the module did not take it: code %ld", (long)result);
+    refuse(handed.what, why);
+  }
   hand_over();
 }
 
@@ -116,7 +167,6 @@ static void decide(void) {
 void alink_program_report(void) {
   reported = true;
   properties_due = program.properties != NULL;
-  event_due = program.event_identifier != NULL;
   hand_over();
 }
 

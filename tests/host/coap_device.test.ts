@@ -182,7 +182,7 @@ test("run --snapshot leaves a file alone that is no snapshot, and says at once w
   writeFileSync(other, "not a snapshot");
   for (const [snapshot, reason] of [
     [other, /notes\.txt is no snapshot of a device: name another file, or remove it\n$/],
-    [join(directory, "missing", "asleep"), /cannot read the snapshot .*asleep: no such file\n$/],
+    [join(directory, "missing", "asleep"), /cannot write the snapshot .*asleep: there is no directory .*missing\n$/],
     ["/proc/asleep", /cannot write the snapshot \/proc\/asleep: its file system takes no files there\n$/],
   ] as const) {
     const { code, stdout, stderr } = await finish(command(t, ["run", "--device", file, "--snapshot", snapshot]));

@@ -51,6 +51,25 @@ for (const [name, reach] of Object.entries(TRANSPORTS))
     assert.deepEqual([first!.Identifier, first!.Time, second!.Identifier], ["alarm", "1524448722000", "power_off"]);
   });
 
+const CIRCLE: Record<string, unknown> = {};
+CIRCLE.self = CIRCLE;
+/** Identifier, value, and what the message says: calls that the types forbid, but JavaScript makes. */
+const NO_EVENTS: [unknown, unknown, string | RegExp][] = [
+  [undefined, {}, "the event post: the identifier is a string, not undefined"],
+  [7, {}, "the event post: the identifier is a string, not number"],
+  [
+    "alarm",
+    { list: [{ count: 1n }] },
+    'the event post: the value cannot be written as JSON: "count" is a bigint: give it as a number or a string',
+  ],
+  ["alarm", CIRCLE, /^the event post: the value cannot be written as JSON: Converting circular structure to JSON$/],
+  ...[undefined, null, [1], "x", () => 1].map((value): [unknown, unknown, string] => [
+    "alarm",
+    value,
+    "the event post: the value must be an object, e.g. { temperature: 21.5 }",
+  ]),
+];
+
 for (const [name, reach] of Object.entries(TRANSPORTS))
   test(`${name}: what is no event is refused in one line, what the platform does not take has its code`, async (t) => {
     const platform = await platformFor(t);
@@ -67,6 +86,17 @@ for (const [name, reach] of Object.entries(TRANSPORTS))
     await assert.rejects(device.postEvent("alarm", { text: "x".repeat(1024) }), {
       code: Code.TooLarge,
       message: /^the event post takes 1051 bytes, at most 1024 fit: send less at a time$/,
+    });
+    for (const [identifier, value, message] of NO_EVENTS)
+      await assert.rejects(device.postEvent(identifier as string, value as Record<string, unknown>), {
+        name: "PostError",
+        code: Code.BadArgument,
+        message,
+      });
+    await assert.rejects(device.postProperties({ big: 1n }), {
+      code: Code.BadArgument,
+      message:
+        'the property post: the properties cannot be written as JSON: "big" is a bigint: give it as a number or a string',
     });
     // what the thing model keeps for itself is the platform's to refuse
     assert.equal((await device.postEvent("time", {})).code, 460);

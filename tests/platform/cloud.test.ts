@@ -340,3 +340,36 @@ test("QueryDeviceEventData shows the events of a time, by identifier, page by pa
     assert.equal(await code(bad), "InvalidParameter", JSON.stringify(bad));
   assert.equal(await code({ DeviceName: "nobody" }), "iot.device.NotExistedDevice");
 });
+
+test("QueryDeviceEventData gets past more events of one millisecond than a page takes", async (t) => {
+  const platform = await platformFor(t);
+  const client = cloud(platform);
+  const made = await device(t, platform);
+  const times = [1, 2, 2, 2, 2, 3, 4, 4];
+  const all = new Promise<void>((done) => {
+    let came = 0;
+    platform.on("event.post", () => ++came === times.length && done());
+  });
+  for (const [n, time] of times.entries())
+    made.publish(
+      `/sys/${PRODUCT}/example1/thing/event/alarm/post`,
+      JSON.stringify({ id: "1", sys: { ack: 0 }, params: { value: { n }, time } }),
+      { qos: 1 },
+    );
+  await all;
+  type Page = { Data: { List: { EventInfo: { Time: string }[] }; NextTime?: number } };
+  const pages = async (Asc: 0 | 1): Promise<string[]> => {
+    const found: string[] = [];
+    const range = { StartTime: 0, EndTime: 9 };
+    for (let next: number | undefined = -1; next !== undefined && found.length < times.length; ) {
+      const query = { ProductKey: PRODUCT, DeviceName: "example1", ...range, Asc, PageSize: 2 };
+      const { Data }: Page = await client.request<Page>("QueryDeviceEventData", query);
+      found.push(Data.List.EventInfo.map(({ Time }) => Time).join(""));
+      next = Data.NextTime;
+      range[Asc === 1 ? "StartTime" : "EndTime"] = next ?? 0;
+    }
+    return found;
+  };
+  assert.deepEqual(await pages(1), ["12222", "344"]);
+  assert.deepEqual(await pages(0), ["44", "32222", "1"]);
+});

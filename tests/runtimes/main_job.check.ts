@@ -166,15 +166,42 @@ describe("the main job on WAMR", () => {
 
   it("says what is wrong with an event that the module does not take, and goes on", TIMEOUT, async (t) => {
     for (const [event, desc] of [
-      ["no identifier={}", /code -3: an event's identifier has 1 to 50 letters, digits and _/],
-      ["property={}", /code -3: an event's identifier .* is not property$/],
-      [`alarm={"text":"${"x".repeat(1000)}"}`, /^the event has more bytes than a post takes$/],
+      ["no identifier={}", /^the event post: the module does not accept it: an identifier has 1 to 50 letters, /],
+      ["property={}", /^the event post: .*, and "property" is none$/],
+      [
+        `alarm={"text":"${"x".repeat(1000)}"}`,
+        /^the event post takes 1027 bytes, 1024 are available: send less at a time$/,
+      ],
     ] as const) {
       const host = startHost(t, alinkWamr, "in-the-way", ["--event", event, "--properties", '{"n":1}']);
       assert.match(String((await host.event("fault")).desc), desc);
       assert.equal((await host.event("property.posted")).code, 200);
       assert.equal(await host.stop(), 0, host.stderr);
     }
+  });
+
+  it("tells how much a smaller module takes, once it has taken nothing", TIMEOUT, async (t) => {
+    const event = `alarm={"text":"${"x".repeat(700)}"}`;
+    const args = ["--module", wasm("agent-lite"), "--event", event, "--event", "off={}"];
+    const host = startHost(t, alinkWamr, "in-the-way", args);
+    const { desc } = await host.event("fault");
+    assert.equal(desc, "the event post takes 727 bytes, 512 are available: send less at a time");
+    assert.equal((await host.event("event.posted")).code, 200);
+    assert.equal(await host.stop(), 0, host.stderr);
+  });
+
+  it("posts every --event in its order, after the properties", TIMEOUT, async (t) => {
+    const came: unknown[] = [];
+    const all = new Promise<void>((done) => {
+      platform.on("property.post", ({ params }) => came.push(params));
+      platform.on("event.post", ({ identifier }) => came.push(identifier) === 9 && done());
+    });
+    const names = Array.from({ length: 8 }, (_, n) => `e${n}`);
+    const args = [...names.flatMap((name) => ["--event", `${name}={}`]), "--properties", '{"many":1}'];
+    const host = startHost(t, alinkWamr, "in-the-way", args);
+    await all;
+    assert.deepEqual(came, [{ many: 1 }, ...names]);
+    assert.equal(await host.stop(), 0, host.stderr);
   });
 
   it("goes on with an image that the Node host left, and the other way round", TIMEOUT, async (t) => {
@@ -240,6 +267,14 @@ describe("what bad input gets", () => {
       assert.equal(code, 2);
       assert.match(text, /^alink-wamr: --event: (takes an identifier, "=" and a JSON object|has more bytes than)/);
     }
+  });
+
+  it("more events than it takes", async () => {
+    const events = Array.from({ length: 9 }, () => ["--event", "off={}"]).flat();
+    assert.deepEqual(await bad([deviceFile("mistaken"), ...module, ...events]), [
+      2,
+      "alink-wamr: --event: may be given 8 times at most: post the others the next time",
+    ]);
   });
 
   it("files: one line that names the file and the cause", async () => {

@@ -152,10 +152,16 @@ describe("a device that sleeps on WAMR", () => {
     await onWamr(t, used, 1);
     used.tap.deaf = true;
     const posted = once(used.platform, "property.post");
-    const host = new CHost(program, [used.device, ...argumentsOf(used, 2)]);
+    const events = ["--event", "first={}", "--event", "second={}"];
+    const host = new CHost(program, [used.device, ...argumentsOf(used, 2), ...events]);
     t.after(() => host.stop("SIGKILL"));
     await posted;
     assert.equal(await host.stop(), 0, host.stderr);
+    // The one in the mailbox, and the one that waits for its place.
+    const faults = host.lines.filter(({ event }) => event === "fault");
+    assert.equal(faults.length, 2);
+    for (const { desc } of faults)
+      assert.match(String(desc), /^the event post: it is given up, the device goes to sleep/);
     assert.equal(
       host.lines.some(({ event }) => event === "property.posted"),
       false,
