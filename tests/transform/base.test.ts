@@ -1,30 +1,11 @@
 // Addresses from a local: the same memory is read and written, in fewer bytes where many accesses stand close together.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
-import binaryen from "binaryen";
 import fc from "fast-check";
-import { root } from "../paths.js";
+import { binary, instance, load, read, type Tree, write } from "./modules.js";
 
-type Tree = { functions: { name: string }[] };
-const load = (name: string) => import(pathToFileURL(join(root, "assembly", "transform", name)).href);
-const { base } = (await load("base.mjs")) as { base: (m: Tree, hot: (name: string) => boolean) => Tree };
-const { read, write } = (await load("wasm_tree.mjs")) as {
-  read: (b: Uint8Array) => Tree;
-  write: (m: Tree) => Uint8Array<ArrayBuffer>;
-};
-
-function binary(text: string): Uint8Array {
-  const module = binaryen.parseText(text);
-  module.setFeatures(binaryen.Features.MVP);
-  assert.ok(module.validate());
-  binaryen.setDebugInfo(true);
-  const bytes = module.emitBinary();
-  module.dispose();
-  return bytes;
-}
+const { base } = await load<{ base: (m: Tree, hot: (name: string) => boolean) => Tree }>("base.mjs");
 
 const based = (bytes: Uint8Array, hot = false): Uint8Array<ArrayBuffer> => write(base(read(bytes), () => hot));
 
@@ -32,8 +13,7 @@ interface Run {
   memory: WebAssembly.Memory;
   f: (a: number) => number;
 }
-const run = (bytes: Uint8Array): Run =>
-  new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(bytes))).exports as unknown as Run;
+const run = (bytes: Uint8Array): Run => instance<Run>(bytes);
 
 /** One access: where, how much of it as an offset, and whether it writes. */
 const access = fc.record({

@@ -1,36 +1,15 @@
 // Conditions without branches: the same value and the same order of everything that can be observed, in fewer bytes.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
-import binaryen from "binaryen";
 import fc from "fast-check";
-import { root } from "../paths.js";
+import { binary, instance, load, read, type Tree, write } from "./modules.js";
 
-type Tree = { functions: { name: string }[] };
-const load = (name: string) => import(pathToFileURL(join(root, "assembly", "transform", name)).href);
-const { straighten } = (await load("logic.mjs")) as {
-  straighten: (m: Tree, hot: (name: string) => boolean) => void;
-};
-const { read, write } = (await load("wasm_tree.mjs")) as {
-  read: (b: Uint8Array) => Tree;
-  write: (m: Tree) => Uint8Array<ArrayBuffer>;
-};
+const { straighten } = await load<{ straighten: (m: Tree, hot: (name: string) => boolean) => void }>("logic.mjs");
 
 const BUMP = `(func $bump (param i32) (result i32)
   (i32.store (i32.const 0) (i32.add (i32.mul (i32.load (i32.const 0)) (i32.const 31)) (local.get 0)))
   (i32.and (i32.load (i32.const 0)) (i32.const 3)))`;
-
-function binary(text: string): Uint8Array {
-  const module = binaryen.parseText(text);
-  module.setFeatures(binaryen.Features.MVP);
-  assert.ok(module.validate());
-  binaryen.setDebugInfo(true);
-  const bytes = module.emitBinary();
-  module.dispose();
-  return bytes;
-}
 
 function straightened(
   bytes: Uint8Array,
@@ -42,8 +21,7 @@ function straightened(
 }
 
 type Run = Record<string, (...args: number[]) => number> & { memory: WebAssembly.Memory };
-const run = (bytes: Uint8Array): Run =>
-  new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(bytes))).exports as unknown as Run;
+const run = (bytes: Uint8Array): Run => instance<Run>(bytes);
 
 /** Values of which some are 0 or 1, some read memory, and some change it. */
 const value = fc.letrec((tie) => {

@@ -2,40 +2,17 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
 import binaryen from "binaryen";
 import fc from "fast-check";
-import { root, wasm } from "../paths.js";
+import { wasm } from "../paths.js";
+import { binary, instance, load, read, type Tree, write } from "./modules.js";
 
-interface Fn {
-  name: string;
-}
-interface Tree {
-  functions: Fn[];
-}
-const load = (name: string) => import(pathToFileURL(join(root, "assembly", "transform", name)).href);
-const { outline } = (await load("outline.mjs")) as { outline: (m: Tree, hot: (name: string) => boolean) => number };
-const { read, write } = (await load("wasm_tree.mjs")) as {
-  read: (b: Uint8Array) => Tree;
-  write: (m: Tree) => Uint8Array<ArrayBuffer>;
-};
-const { shrink } = (await load("shrink.mjs")) as { shrink: (b: Uint8Array) => Uint8Array };
-
-function binary(text: string): Uint8Array {
-  const module = binaryen.parseText(text);
-  module.setFeatures(binaryen.Features.MVP);
-  assert.ok(module.validate());
-  binaryen.setDebugInfo(true);
-  const bytes = module.emitBinary();
-  module.dispose();
-  return bytes;
-}
+const { outline } = await load<{ outline: (m: Tree, hot: (name: string) => boolean) => number }>("outline.mjs");
+const { shrink } = await load<{ shrink: (b: Uint8Array) => Uint8Array }>("shrink.mjs");
 
 type Run = Record<string, (...args: number[]) => number> & { memory: WebAssembly.Memory };
-const run = (bytes: Uint8Array<ArrayBuffer>): Run =>
-  new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Run;
+const run = (bytes: Uint8Array): Run => instance<Run>(bytes);
 
 test("reading and writing changes nothing but names and the order of functions", () => {
   for (const name of ["agent", "agent-lite", "crypto-mcu", "crypto-small"]) {
